@@ -1,0 +1,167 @@
+package worker_test
+
+import (
+	"context"
+	"time"
+
+	"github.com/ankorstore/yokai/generate/uuid"
+	"github.com/ankorstore/yokai/log"
+	"github.com/ankorstore/yokai/worker"
+	"github.com/prometheus/client_golang/prometheus"
+	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
+	oteltrace "go.opentelemetry.io/otel/trace"
+)
+
+// Every documented symbol with its documented type: a change of one does not compile.
+
+const (
+	_ string = worker.ExecutionStarted
+	_ string = worker.ExecutionRestarted
+	_ string = worker.ExecutionSuccess
+	_ string = worker.ExecutionError
+	_ string = worker.DefaultMetricsNamespace
+	_ string = worker.DefaultMetricsSubsystem
+	_ string = worker.LogRecordFieldWorkerName
+	_ string = worker.LogRecordFieldWorkerExecutionId
+	_ string = worker.TraceSpanAttributeWorkerName
+	_ string = worker.TraceSpanAttributeWorkerExecutionId
+	_ string = worker.TracerName
+
+	// Untyped: both serve as either type.
+	_ int     = worker.DefaultDeferredStartThreshold
+	_ float64 = worker.DefaultDeferredStartThreshold
+	_ int     = worker.DefaultMaxExecutionsAttempts
+	_ float64 = worker.DefaultMaxExecutionsAttempts
+
+	_ worker.WorkerStatus = worker.Unknown
+	_ worker.WorkerStatus = worker.Deferred
+	_ worker.WorkerStatus = worker.Running
+	_ worker.WorkerStatus = worker.Success
+	_ worker.WorkerStatus = worker.Error
+)
+
+var (
+	_ func(oteltrace.TracerProvider) oteltrace.TracerProvider = worker.AnnotateTracerProvider
+	_ func(context.Context) *log.Logger                       = worker.CtxLogger
+	_ func(context.Context) oteltrace.Tracer                  = worker.CtxTracer
+	_ func(context.Context) string                            = worker.CtxWorkerExecutionId
+	_ func(context.Context) string                            = worker.CtxWorkerName
+	_ func(string) string                                     = worker.Sanitize
+
+	_ = struct{}(worker.CtxWorkerExecutionIdKey{})
+	_ = struct{}(worker.CtxWorkerNameKey{})
+
+	_                                                                                                = struct{}(worker.DefaultWorkerPoolFactory{})
+	_ func(*worker.DefaultWorkerPoolFactory, ...worker.WorkerPoolOption) (*worker.WorkerPool, error) = (*worker.DefaultWorkerPoolFactory).Create
+	_ func() worker.WorkerPoolFactory                                                                = worker.NewDefaultWorkerPoolFactory
+	_ worker.WorkerPoolFactory                                                                       = (*worker.DefaultWorkerPoolFactory)(nil)
+	_ worker.WorkerPoolFactory                                                                       = (interface {
+		Create(...worker.WorkerPoolOption) (*worker.WorkerPool, error)
+	})(nil)
+
+	_ = worker.ExecutionOptions{
+		DeferredStartThreshold: float64(0),
+		MaxExecutionsAttempts:  int(0),
+		Middlewares:            []worker.Middleware(nil),
+	}
+	_ func() worker.ExecutionOptions = worker.DefaultWorkerExecutionOptions
+
+	_ = worker.PoolOptions{
+		GlobalDeferredStartThreshold: float64(0),
+		GlobalMaxExecutionsAttempts:  int(0),
+		Metrics:                      (*worker.WorkerMetrics)(nil),
+		Generator:                    uuid.UuidGenerator(nil),
+		Registrations:                map[string]*worker.WorkerRegistration(nil),
+	}
+	_ func() worker.PoolOptions = worker.DefaultWorkerPoolOptions
+
+	_                                              = struct{}(worker.TracerProviderWorkerAnnotator{})
+	_ otelsdktrace.SpanProcessor                   = (*worker.TracerProviderWorkerAnnotator)(nil)
+	_ func() *worker.TracerProviderWorkerAnnotator = worker.NewTracerProviderWorkerAnnotator
+
+	_ worker.Worker = (interface {
+		Name() string
+		Run(ctx context.Context) error
+	})(nil)
+	_ interface {
+		Name() string
+		Run(ctx context.Context) error
+	} = worker.Worker(nil)
+
+	_ func(id string, name string, options worker.ExecutionOptions) *worker.WorkerExecution = worker.NewWorkerExecution
+	_ interface {
+		AddEvent(string) *worker.WorkerExecution
+		CurrentExecutionAttempt() int
+		DeferredStartThreshold() float64
+		Events() []*worker.WorkerExecutionEvent
+		HasEvent(string) bool
+		Id() string
+		MaxExecutionsAttempts() int
+		Middlewares() []worker.Middleware
+		Name() string
+		SetCurrentExecutionAttempt(int) *worker.WorkerExecution
+		SetDeferredStartThreshold(float64) *worker.WorkerExecution
+		SetId(string) *worker.WorkerExecution
+		SetMaxExecutionsAttempts(int) *worker.WorkerExecution
+		SetName(string) *worker.WorkerExecution
+		SetStatus(worker.WorkerStatus) *worker.WorkerExecution
+		Status() worker.WorkerStatus
+	} = (*worker.WorkerExecution)(nil)
+
+	_ func(string, string, time.Time) *worker.WorkerExecutionEvent = worker.NewWorkerExecutionEvent
+	_ interface {
+		ExecutionId() string
+		Message() string
+		String() string
+		Timestamp() time.Time
+	} = (*worker.WorkerExecutionEvent)(nil)
+
+	_ worker.WorkerExecutionOption                            = (func(*worker.ExecutionOptions))(nil)
+	_ func(float64) worker.WorkerExecutionOption              = worker.WithDeferredStartThreshold
+	_ func(int) worker.WorkerExecutionOption                  = worker.WithMaxExecutionsAttempts
+	_ func(...worker.Middleware) worker.WorkerExecutionOption = worker.WithMiddlewares
+
+	_ func(string, string) *worker.WorkerMetrics = worker.NewWorkerMetrics
+	_ interface {
+		IncrementWorkerExecutionError(string) *worker.WorkerMetrics
+		IncrementWorkerExecutionRestart(string) *worker.WorkerMetrics
+		IncrementWorkerExecutionStart(string) *worker.WorkerMetrics
+		IncrementWorkerExecutionSuccess(string) *worker.WorkerMetrics
+		Register(*prometheus.Registry) error
+	} = (*worker.WorkerMetrics)(nil)
+
+	_ func(...worker.WorkerPoolOption) *worker.WorkerPool = worker.NewWorkerPool
+	_ interface {
+		Execution(string) (*worker.WorkerExecution, error)
+		Executions() map[string]*worker.WorkerExecution
+		Metrics() *worker.WorkerMetrics
+		Options() worker.PoolOptions
+		Register(...*worker.WorkerRegistration) *worker.WorkerPool
+		Registration(string) (*worker.WorkerRegistration, error)
+		Registrations() map[string]*worker.WorkerRegistration
+		Start(context.Context) error
+		Stop() error
+	} = (*worker.WorkerPool)(nil)
+
+	_ worker.WorkerPoolOption                                                      = (func(*worker.PoolOptions))(nil)
+	_ func(uuid.UuidGenerator) worker.WorkerPoolOption                             = worker.WithGenerator
+	_ func(float64) worker.WorkerPoolOption                                        = worker.WithGlobalDeferredStartThreshold
+	_ func(int) worker.WorkerPoolOption                                            = worker.WithGlobalMaxExecutionsAttempts
+	_ func(*worker.WorkerMetrics) worker.WorkerPoolOption                          = worker.WithMetrics
+	_ func(worker.Worker, ...worker.WorkerExecutionOption) worker.WorkerPoolOption = worker.WithWorker
+
+	_ func(worker.Worker, ...worker.WorkerExecutionOption) *worker.WorkerRegistration = worker.NewWorkerRegistration
+	_ interface {
+		Options() []worker.WorkerExecutionOption
+		Worker() worker.Worker
+	} = (*worker.WorkerRegistration)(nil)
+
+	_ interface{ String() string } = worker.WorkerStatus(int(0))
+
+	_ interface {
+		Name() string
+		Handle() worker.MiddlewareFunc
+	} = worker.Middleware(nil)
+	_ worker.MiddlewareFunc = (func(worker.HandlerFunc) worker.HandlerFunc)(nil)
+	_ worker.HandlerFunc    = (func(context.Context) error)(nil)
+)

@@ -1,0 +1,170 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ankorstore/yokai/worker"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// start is the time at which every synctest bubble begins.
+var start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// funcWorker is a worker of a name and a function.
+type funcWorker struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+func (w *funcWorker) Name() string                  { return w.name }
+func (w *funcWorker) Run(ctx context.Context) error { return w.run(ctx) }
+
+// do makes a worker.
+func do(name string, run func(ctx context.Context) error) worker.Worker {
+	return &funcWorker{name, run}
+}
+
+// block runs until it is cancelled.
+func block(ctx context.Context) error {
+	<-ctx.Done()
+
+	return ctx.Err()
+}
+
+// inOrder makes a worker whose attempts run one function each; the last one stands for all that follow.
+func inOrder(name string, runs ...func(ctx context.Context) error) worker.Worker {
+	attempt := 0
+
+	return do(name, func(ctx context.Context) error {
+		run := runs[min(attempt, len(runs)-1)]
+		attempt++
+
+		return run(ctx)
+	})
+}
+
+// sequence generates the ids id-1, id-2 and so on.
+type sequence struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (s *sequence) Generate() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n++
+
+	return fmt.Sprintf("id-%d", s.n)
+}
+
+// logBuffer keeps raw log lines.
+type logBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	return b.buffer.Write(p)
+}
+
+func (b *logBuffer) lines() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	return strings.Split(strings.TrimSuffix(b.buffer.String(), "\n"), "\n")
+}
+
+// context returns one whose logger writes to the buffer.
+func (b *logBuffer) context() context.Context {
+	return zerolog.New(b).WithContext(context.Background())
+}
+
+// newPool makes a pool that numbers its execution ids.
+func newPool(t testing.TB, options ...worker.WorkerPoolOption) *worker.WorkerPool {
+	t.Helper()
+	options = append([]worker.WorkerPoolOption{worker.WithGenerator(&sequence{})}, options...)
+	pool, err := worker.NewDefaultWorkerPoolFactory().Create(options...)
+	require.NoError(t, err)
+
+	return pool
+}
+
+func execution(t testing.TB, pool *worker.WorkerPool, name string) *worker.WorkerExecution {
+	t.Helper()
+	e, err := pool.Execution(name)
+	require.NoError(t, err)
+
+	return e
+}
+
+// timeline returns the events of an execution, each as "+OFFSET ID MESSAGE", the offset since the bubble began.
+func timeline(e *worker.WorkerExecution) []string {
+	lines := []string{}
+	for _, event := range e.Events() {
+		lines = append(lines, fmt.Sprintf("+%s %s %s", event.Timestamp().Sub(start), event.ExecutionId(), event.Message()))
+	}
+
+	return lines
+}
+
+func messages(e *worker.WorkerExecution) []string {
+	lines := []string{}
+	for _, event := range e.Events() {
+		lines = append(lines, event.Message())
+	}
+
+	return lines
+}
+
+// metricsText returns the samples of a metric family in the text format, without its head.
+func metricsText(t testing.TB, collector prometheus.Collector, family string) []string {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registry.Register(collector))
+	response := httptest.NewRecorder()
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(response, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	require.Equal(t, http.StatusOK, response.Code, response.Body.String())
+
+	samples := []string{}
+	for line := range strings.Lines(response.Body.String()) {
+		if strings.HasPrefix(line, family+"{") {
+			samples = append(samples, strings.TrimSuffix(line, "\n"))
+		}
+	}
+
+	return samples
+}
+
+// executionsText returns the samples of the executions counter.
+func executionsText(t testing.TB, pool *worker.WorkerPool) []string {
+	t.Helper()
+
+	return metricsText(t, pool.Metrics(), "worker_executions_total")
+}
+
+// bubble runs a test in a bubble of fake time, and fails it if anything of it is left running.
+func bubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, f)
+}

@@ -1,0 +1,81 @@
+package worker_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+
+	"github.com/ankorstore/yokai/worker"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+type testMiddleware struct {
+	name   string
+	handle worker.MiddlewareFunc
+}
+
+func (m *testMiddleware) Name() string                  { return m.name }
+func (m *testMiddleware) Handle() worker.MiddlewareFunc { return m.handle }
+
+// middleware makes one; a nil function passes on.
+func middleware(name string, handle func(ctx context.Context, next worker.HandlerFunc) error) worker.Middleware {
+	if handle == nil {
+		handle = func(ctx context.Context, next worker.HandlerFunc) error { return next(ctx) }
+	}
+
+	return &testMiddleware{name, func(next worker.HandlerFunc) worker.HandlerFunc {
+		return func(ctx context.Context) error { return handle(ctx, next) }
+	}}
+}
+
+func TestMiddlewaresWrapEachAttempt(t *testing.T) {
+	var calls []string
+	note := func(name string) worker.Middleware {
+		return middleware(name, func(ctx context.Context, next worker.HandlerFunc) error {
+			calls = append(calls, name+" of "+worker.CtxWorkerName(ctx))
+			defer func() { calls = append(calls, name+" done") }()
+
+			return next(ctx)
+		})
+	}
+	options := []worker.WorkerExecutionOption{
+		worker.WithMaxExecutionsAttempts(2), worker.WithMiddlewares(note("outer")), worker.WithMiddlewares(note("inner")),
+	}
+	pool := newPool(t, worker.WithWorker(inOrder("job", fail, func(context.Context) error {
+		calls = append(calls, "run")
+		return nil
+	}), options...))
+	require.NoError(t, pool.Start(t.Context()))
+	require.NoError(t, pool.Stop())
+
+	// The stop may be faster than the restart.
+	once := []string{"outer of job", "inner of job", "inner done", "outer done"}
+	twice := append(once[:4:4], "outer of job", "inner of job", "run", "inner done", "outer done")
+	assert.Contains(t, [][]string{once, twice}, calls)
+	assert.Len(t, execution(t, pool, "job").Middlewares(), 2)
+}
+
+func TestMiddlewaresThatMisbehaveFailTheAttempt(t *testing.T) {
+	cases := map[string]struct {
+		middleware worker.Middleware
+		outcome    string
+	}{
+		"nil function":       {&testMiddleware{"m", nil}, "with error: middleware m returned a nil MiddlewareFunc"},
+		"nil handler":        {&testMiddleware{"m", func(worker.HandlerFunc) worker.HandlerFunc { return nil }}, "with error: middleware m returned a nil HandlerFunc"},
+		"panic while making": {&testMiddleware{"m", func(worker.HandlerFunc) worker.HandlerFunc { panic("no") }}, "with recovered panic: no"},
+		"panic":              {middleware("m", func(context.Context, worker.HandlerFunc) error { panic("no") }), "with recovered panic: no"},
+		"Goexit":             {middleware("m", func(context.Context, worker.HandlerFunc) error { runtime.Goexit(); return nil }), "with runtime.Goexit"},
+		"swallowed":          {middleware("m", func(context.Context, worker.HandlerFunc) error { return nil }), "with success"},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				pool := newPool(t, worker.WithWorker(do("job", fail), worker.WithMiddlewares(test.middleware)))
+				require.NoError(t, pool.Start(t.Context()))
+				require.NoError(t, pool.Stop())
+				assert.Equal(t, "stopping execution attempt 1/1 "+test.outcome, messages(execution(t, pool, "job"))[1])
+			})
+		})
+	}
+}

@@ -1,0 +1,297 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rs/zerolog"
+)
+
+// WorkerPool is the [Worker] pool: it runs each registered worker on a goroutine of its own, from [WorkerPool.Start] to
+// [WorkerPool.Stop]. All methods are safe for concurrent use, from inside workers too.
+type WorkerPool struct {
+	options PoolOptions // but for Registrations, which plans has
+
+	mu       sync.Mutex // guards the fields below, and is not held while a user's code runs
+	plans    map[string]*plan
+	order    []string // the names in plans, in registration order
+	problems []error  // why the pool cannot be started
+	current  *generation
+}
+
+// plan is a registration that is fit to run, with its options resolved.
+type plan struct {
+	registration *WorkerRegistration
+	options      ExecutionOptions
+}
+
+// generation is what one Start has started. Its maps and flags are guarded by the pool's mu.
+type generation struct {
+	ctx         context.Context // the parent of each worker's
+	cancel      context.CancelCauseFunc
+	logger      *zerolog.Logger
+	supervisors map[string]*supervisor
+	order       []*supervisor // as started
+	stopping    bool
+}
+
+// NewWorkerPool returns a new [WorkerPool], with optional [WorkerPoolOption]. What is wrong with them is the error of
+// [WorkerPool.Start]; [WorkerPoolFactory.Create] tells it at once.
+func NewWorkerPool(options ...WorkerPoolOption) *WorkerPool {
+	resolved, problems := resolvePoolOptions(options)
+	p := &WorkerPool{options: resolved, plans: map[string]*plan{}, problems: problems}
+
+	seen := map[*WorkerRegistration]bool{}
+	for _, registration := range resolved.registered {
+		seen[registration] = true
+		// One that was replaced, or taken out of the map by another option, is not registered.
+		if registration.err != nil || resolved.Registrations[registration.name] == registration {
+			p.Register(registration)
+		}
+	}
+
+	for _, name := range slices.Sorted(maps.Keys(resolved.Registrations)) {
+		registration := resolved.Registrations[name]
+		if seen[registration] {
+			continue
+		}
+		if registration != nil && registration.name != name {
+			p.problems = append(p.problems, fmt.Errorf("registration %q is of worker %q", name, registration.name))
+			continue
+		}
+		p.Register(registration)
+	}
+
+	return p
+}
+
+// Options returns a copy of the [PoolOptions] of the [WorkerPool], its registrations as they are now.
+func (p *WorkerPool) Options() PoolOptions {
+	options := p.options
+	options.Registrations = p.Registrations()
+
+	return options
+}
+
+// Metrics returns the [WorkerPool] internal [WorkerMetrics].
+func (p *WorkerPool) Metrics() *WorkerMetrics {
+	return p.options.Metrics
+}
+
+// Register registers new [WorkerRegistration] onto the [WorkerPool], and returns the pool.
+//
+// A worker of the same name is replaced. On a started pool the worker is started at once; there, a name whose worker is
+// still alive is refused, and the refusal is logged. So is a registration that is not valid; on a pool that is not started,
+// the next Start returns the error.
+func (p *WorkerPool) Register(registrations ...*WorkerRegistration) *WorkerPool {
+	for _, registration := range registrations {
+		if logger, err := p.register(registration); err != nil {
+			// A writer's panic or Goexit is not the caller's.
+			_ = call(func() { logger.Error().Err(err).Msg("worker registration refused") })
+		}
+	}
+
+	return p
+}
+
+// register returns an error, and where to log it, if the registration is refused for good.
+func (p *WorkerPool) register(registration *WorkerRegistration) (*zerolog.Logger, error) {
+	planned, err := p.plan(registration)
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	g := p.current
+	switch {
+	case err != nil && (g == nil || g.stopping):
+		p.problems = append(p.problems, err)
+		return nil, nil
+	case err != nil:
+		return g.logger, err
+	}
+
+	name := registration.name
+	if g != nil && g.aliveLocked(name) {
+		return g.logger, fmt.Errorf("worker %s is still running", name)
+	}
+
+	if _, replaced := p.plans[name]; replaced {
+		p.order = slices.DeleteFunc(p.order, func(other string) bool { return other == name })
+	}
+	p.plans[name] = planned
+	p.order = append(p.order, name)
+
+	if g != nil && !g.stopping {
+		p.launchLocked(g, planned)
+	}
+
+	return nil, nil
+}
+
+// plan checks a registration and resolves its options.
+func (p *WorkerPool) plan(registration *WorkerRegistration) (*plan, error) {
+	if registration == nil {
+		return nil, errors.New("nil worker registration")
+	}
+	if registration.worker == nil {
+		return nil, errors.New("nil worker")
+	}
+	if registration.err != nil {
+		return nil, registration.err
+	}
+
+	options, err := p.options.executionOptions(registration.options)
+	if err != nil {
+		return nil, fmt.Errorf("worker %s: %w", registration.name, err)
+	}
+
+	return &plan{registration: registration, options: options}, nil
+}
+
+// Registrations returns a copy of the [WorkerPool] list of [WorkerRegistration], by worker name.
+func (p *WorkerPool) Registrations() map[string]*WorkerRegistration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	registrations := make(map[string]*WorkerRegistration, len(p.plans))
+	for name, planned := range p.plans {
+		registrations[name] = planned.registration
+	}
+
+	return registrations
+}
+
+// Registration returns the [WorkerRegistration] from the [WorkerPool] for a given worker name, or an error that names it if
+// there is none.
+func (p *WorkerPool) Registration(name string) (*WorkerRegistration, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	planned, ok := p.plans[name]
+	if !ok {
+		return nil, fmt.Errorf("registration for worker %s was not found", name)
+	}
+
+	return planned.registration, nil
+}
+
+// Executions returns a copy of the [WorkerPool] list of [WorkerExecution], by worker name: those of the last Start, running or
+// ended. It is empty before the first. The executions themselves are live.
+func (p *WorkerPool) Executions() map[string]*WorkerExecution {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	executions := map[string]*WorkerExecution{}
+	if p.current != nil {
+		for name, s := range p.current.supervisors {
+			executions[name] = &s.execution
+		}
+	}
+
+	return executions
+}
+
+// Execution returns the live [WorkerExecution] from the [WorkerPool] for a given worker name, or an error that names it if the
+// worker was not started.
+func (p *WorkerPool) Execution(name string) (*WorkerExecution, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if p.current != nil {
+		if s, ok := p.current.supervisors[name]; ok {
+			return &s.execution, nil
+		}
+	}
+
+	return nil, fmt.Errorf("execution for worker %s was not found", name)
+}
+
+// Start starts all [Worker] registered in the [WorkerPool], in registration order, and does not wait for them.
+//
+// The workers' contexts derive from ctx: its values and its logger reach them, and once it is done they are cancelled. The
+// pool counts as started until it is stopped, even if all its workers have ended. After a stop it starts afresh: with new
+// executions, at attempt 1.
+//
+// It returns an error and starts nothing if a registration or an option is not valid, or if the pool was started before and
+// has not wholly stopped ([ErrPoolAlreadyStarted]); the error names what is wrong, or the workers that have not ended.
+func (p *WorkerPool) Start(ctx context.Context) error {
+	if ctx == nil {
+		return errors.New("nil context")
+	}
+
+	g := newGeneration(ctx)
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if err := p.startableLocked(); err != nil {
+		g.cancel(err)
+		return err
+	}
+
+	p.current = g
+	for _, name := range p.order {
+		p.launchLocked(g, p.plans[name])
+	}
+
+	return nil
+}
+
+func newGeneration(ctx context.Context) *generation {
+	g := &generation{logger: baseLogger(ctx), supervisors: map[string]*supervisor{}}
+	g.ctx, g.cancel = context.WithCancelCause(ctx)
+
+	return g
+}
+
+// invalid returns what is wrong with the pool, nil if nothing is.
+func (p *WorkerPool) invalid() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	return errors.Join(p.problems...)
+}
+
+func (p *WorkerPool) startableLocked() error {
+	if len(p.problems) > 0 {
+		return errors.Join(p.problems...)
+	}
+	if p.current == nil {
+		return nil
+	}
+	if !p.current.stopping {
+		return ErrPoolAlreadyStarted
+	}
+
+	var alive []string
+	for _, s := range p.current.order {
+		if !s.hasEnded() {
+			alive = append(alive, s.name)
+		}
+	}
+	if len(alive) > 0 {
+		return fmt.Errorf("%w: still stopping %s", ErrPoolAlreadyStarted, strings.Join(alive, ", "))
+	}
+
+	return nil
+}
+
+// launchLocked starts one worker.
+func (p *WorkerPool) launchLocked(g *generation, planned *plan) {
+	s := newSupervisor(p, g, planned)
+	g.supervisors[s.name] = s
+	g.order = append(g.order, s)
+
+	go s.begin()
+}
+
+func (g *generation) aliveLocked(name string) bool {
+	s, ok := g.supervisors[name]
+
+	return ok && !s.hasEnded()
+}

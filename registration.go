@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// WorkerRegistration is a [Worker] registration, with optional [WorkerExecutionOption]. It never changes once made, and may
+// be registered on several pools.
+type WorkerRegistration struct {
+	worker  Worker
+	options []WorkerExecutionOption
+	name    string // what Name returned, the one time it was asked
+	err     error  // why the worker cannot be registered, nil if it can
+}
+
+// NewWorkerRegistration returns a new [WorkerRegistration] for a given [Worker] and an optional list of
+// [WorkerExecutionOption].
+//
+// It calls the worker's Name, this once. A nil worker, an empty name and a Name that panics are reported by
+// [WorkerPoolFactory.Create] or [WorkerPool.Start], whichever comes first for the pool that it is registered on.
+func NewWorkerRegistration(worker Worker, options ...WorkerExecutionOption) *WorkerRegistration {
+	r := &WorkerRegistration{worker: worker, options: slices.Clone(options)}
+	r.name, r.err = readName(worker)
+
+	return r
+}
+
+// Worker returns the [Worker] of the [WorkerRegistration].
+func (r *WorkerRegistration) Worker() Worker {
+	return r.worker
+}
+
+// Options returns a copy of the list of [WorkerExecutionOption] of the [WorkerRegistration].
+func (r *WorkerRegistration) Options() []WorkerExecutionOption {
+	return slices.Clone(r.options)
+}
+
+// readName asks a worker for its name, once.
+func readName(worker Worker) (name string, err error) {
+	if worker == nil {
+		return "", errors.New("nil worker")
+	}
+
+	if err := call(func() { name = worker.Name() }); err != nil {
+		return "", fmt.Errorf("name of worker %T: %w", worker, err)
+	}
+
+	if name == "" {
+		return "", fmt.Errorf("worker %T has an empty name", worker)
+	}
+
+	return name, nil
+}
+
+// call runs a caller's code that is not a worker's, and returns its panic or Goexit as an error. The goroutine of its own is
+// for Goexit, which nothing but the end of a goroutine can follow.
+func call(f func()) error {
+	result := make(chan error)
+
+	go func() {
+		err := ErrGoexit
+		defer func() {
+			if value := recover(); value != nil {
+				err = newPanicError(value)
+			}
+			result <- err
+		}()
+
+		f()
+		err = nil
+	}()
+
+	return <-result
+}

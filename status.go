@@ -1,0 +1,36 @@
+package worker
+
+// WorkerStatus is an enum for the possible statuses of a worker.
+type WorkerStatus int
+
+// The statuses of a worker. The package documentation shows how they follow each other.
+const (
+	Unknown  WorkerStatus = iota // registered and started, but nothing has happened yet
+	Deferred                     // waits for its deferred start
+	Running                      // an attempt is running
+	Success                      // the last attempt returned nil
+	Error                        // the last attempt failed
+	Waiting                      // waits for its next attempt, after a failure
+	Stopped                      // ended because its context was done
+	Stuck                        // an attempt is running but misses its heartbeat
+)
+
+var statusTexts = [...]string{
+	Unknown:  "unknown",
+	Deferred: "deferred",
+	Running:  "running",
+	Success:  "success",
+	Error:    "error",
+	Waiting:  "waiting",
+	Stopped:  "stopped",
+	Stuck:    "stuck",
+}
+
+// String returns the status in lower case, and "unknown" for a value that is not one of the constants.
+func (s WorkerStatus) String() string {
+	if s < 0 || int(s) >= len(statusTexts) {
+		return statusTexts[Unknown]
+	}
+
+	return statusTexts[s]
+}
