@@ -1,0 +1,189 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/ankorstore/yokai/worker"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+)
+
+// Mailer is a worker that sends mails.
+type Mailer struct{ attempts int }
+
+func (m *Mailer) Name() string { return "mailer" }
+
+func (m *Mailer) Run(ctx context.Context) error {
+	m.attempts++
+	if m.attempts == 1 {
+		return errors.New("no connection")
+	}
+
+	return nil
+}
+
+// A pool runs its workers from Start to Stop, and tells what happened to each.
+func Example() {
+	pool, err := worker.NewDefaultWorkerPoolFactory().Create(
+		worker.WithWorker(&Mailer{}, worker.WithMaxExecutionsAttempts(3)),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	if err := pool.Start(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	waitFor(pool, "mailer", worker.Success)
+	_ = pool.Stop()
+
+	execution, _ := pool.Execution("mailer")
+	fmt.Println(execution.Status())
+	for _, event := range execution.Events() {
+		fmt.Println(event.Message())
+	}
+	// Output:
+	// success
+	// starting execution attempt 1/3
+	// stopping execution attempt 1/3 with error: no connection
+	// restarting after error
+	// starting execution attempt 2/3
+	// stopping execution attempt 2/3 with success
+}
+
+// The logger of the context that the pool is started with is the workers' logger too.
+func ExampleCtxLogger() {
+	pool := worker.NewWorkerPool(
+		worker.WithGenerator(&sequence{}),
+		worker.WithWorker(do("greeter", func(ctx context.Context) error {
+			worker.CtxLogger(ctx).Info().Msg("hello")
+
+			return nil
+		})),
+	)
+
+	ctx := zerolog.New(os.Stdout).WithContext(context.Background())
+	_ = pool.Start(ctx)
+	_ = pool.Stop()
+	// Output:
+	// {"level":"info","worker":"greeter","workerExecutionID":"id-1","message":"starting execution attempt 1/1"}
+	// {"level":"info","worker":"greeter","workerExecutionID":"id-1","message":"hello"}
+	// {"level":"info","worker":"greeter","workerExecutionID":"id-1","message":"stopping execution attempt 1/1 with success"}
+}
+
+// Spans of a worker carry its name and its execution id.
+func ExampleCtxTracer() {
+	exporter := tracetest.NewInMemoryExporter()
+	provider := otelsdktrace.NewTracerProvider(otelsdktrace.WithSyncer(exporter))
+
+	pool := worker.NewWorkerPool(
+		worker.WithGenerator(&sequence{}),
+		worker.WithTracerProvider(worker.AnnotateTracerProvider(provider)),
+		worker.WithWorker(do("greeter", func(ctx context.Context) error {
+			_, span := worker.CtxTracer(ctx).Start(ctx, "hello")
+			defer span.End()
+
+			return nil
+		})),
+	)
+	_ = pool.Start(context.Background())
+	_ = pool.Stop()
+
+	for _, attribute := range exporter.GetSpans()[0].Attributes {
+		fmt.Println(attribute.Key, attribute.Value.AsString())
+	}
+	// Output:
+	// Worker greeter
+	// WorkerExecutionID id-1
+}
+
+// Register the metrics of a pool like any collector.
+func ExampleWorkerMetrics() {
+	pool := worker.NewWorkerPool(
+		worker.WithMetrics(worker.NewWorkerMetrics("shop", "")),
+		worker.WithWorker(do("greeter", succeed)),
+	)
+
+	registry := prometheus.NewRegistry()
+	_ = pool.Metrics().Register(registry)
+	_ = pool.Start(context.Background())
+	_ = pool.Stop()
+
+	fmt.Print(scrape(registry))
+	// Output:
+	// # HELP shop_worker_executions_total Total number of workers executions
+	// # TYPE shop_worker_executions_total counter
+	// shop_worker_executions_total{status="started",worker="greeter"} 1
+	// shop_worker_executions_total{status="success",worker="greeter"} 1
+}
+
+// Cleaner is a worker that removes what is old.
+type Cleaner struct{}
+
+func (*Cleaner) Name() string { return "cleaner" }
+
+func (*Cleaner) Run(context.Context) error { return nil }
+
+// Options are set for the pool or for one worker.
+func ExampleWithWorker() {
+	pool, err := worker.NewDefaultWorkerPoolFactory().Create(
+		worker.WithGlobalMaxExecutionsAttempts(2),
+		worker.WithWorker(&Mailer{}, worker.WithMaxExecutionsAttempts(3)),
+		worker.WithWorker(&Cleaner{}, worker.WithDeferredStartThreshold(0.5)),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	_ = pool.Start(context.Background())
+	waitFor(pool, "mailer", worker.Success)
+	_ = pool.Stop()
+
+	for name, execution := range pool.Executions() {
+		fmt.Println(name, execution.Status(), execution.CurrentExecutionAttempt())
+	}
+	// Unordered output:
+	// mailer success 2
+	// cleaner stopped 0
+}
+
+// LogErrors is a middleware: it wraps each attempt of a worker.
+type LogErrors struct{}
+
+func (LogErrors) Name() string { return "log-errors" }
+
+func (LogErrors) Handle() worker.MiddlewareFunc {
+	return func(next worker.HandlerFunc) worker.HandlerFunc {
+		return func(ctx context.Context) error {
+			err := next(ctx)
+			fmt.Println(worker.CtxWorkerName(ctx), "returned:", err)
+
+			return err
+		}
+	}
+}
+
+func ExampleWithMiddlewares() {
+	pool := worker.NewWorkerPool(worker.WithWorker(&Mailer{}, worker.WithMiddlewares(LogErrors{})))
+	_ = pool.Start(context.Background())
+	_ = pool.Stop()
+	// Output:
+	// mailer returned: no connection
+}
+
+// waitFor waits until a worker has a status.
+func waitFor(pool *worker.WorkerPool, name string, status worker.WorkerStatus) {
+	for {
+		if execution, err := pool.Execution(name); err == nil && execution.Status() == status {
+			return
+		}
+	}
+}
