@@ -1,0 +1,182 @@
+package main
+
+import (
+	"encoding/json"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/ankorstore/yokai/worker"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestServiceEndsAfterItsDuration(t *testing.T) {
+	dir := filepath.Join(goroot(t), "src", "net")
+	out := filepath.Join(t.TempDir(), "index.json")
+
+	s := startService(t, "-duration", "1s", "-addr", "127.0.0.1:0", "-dir", dir, "-out", out)
+	require.Equal(t, exitOK, s.wait(), s.stderr)
+	assert.Empty(t, s.stdout.String(), "spans were not asked for")
+
+	for _, text := range []string{
+		"listening url=http://127.0.0.1:",
+		"indexed",
+		"runtime sample",
+		"metrics are served",
+		errFlaky.Error(),
+		flakyPanic,
+		"recovered, running on",
+		`stopping cause="the -duration has passed"`,
+	} {
+		assert.Contains(t, s.stderr.String(), text)
+	}
+
+	data, err := os.ReadFile(out)
+	require.NoError(t, err)
+
+	var got index
+	require.NoError(t, json.Unmarshal(data, &got))
+
+	sum := tally{}
+	for _, extension := range got.Extensions {
+		sum.add(extension)
+	}
+
+	assert.Equal(t, countIndependently(t, dir), got.Totals)
+	assert.Equal(t, got.Totals, sum)
+	assert.Positive(t, got.Extensions[".go"].Lines)
+}
+
+func TestServiceEndsOnASignal(t *testing.T) {
+	dir := t.TempDir()
+
+	s := startService(t, "-addr", "127.0.0.1:0", "-dir", dir, "-out", filepath.Join(dir, "index.json"))
+	s.stderr.waitFor(t, "recovered, running on", "indexed", "metrics are served")
+	require.Equal(t, exitOK, s.stop(), s.stderr)
+}
+
+// The tree is a file that takes minutes to read.
+func TestServiceLeavesNoIndexWhenStopped(t *testing.T) {
+	dir := writeTree(t, map[string]string{"huge": ""})
+	require.NoError(t, os.Truncate(filepath.Join(dir, "huge"), 1<<40))
+
+	outDir := t.TempDir()
+	s := startService(t, "-addr", "127.0.0.1:0", "-dir", dir, "-out", filepath.Join(outDir, "index.json"))
+	s.stderr.waitFor(t, "indexing")
+	require.Equal(t, exitOK, s.stop(), s.stderr)
+	assertEmptyDir(t, outDir)
+}
+
+func TestServiceFailsIfAWorkerFails(t *testing.T) {
+	// No file system takes a name as long.
+	out := filepath.Join(t.TempDir(), strings.Repeat("x", 4096))
+
+	s := startService(t, "-addr", "127.0.0.1:0", "-dir", t.TempDir(), "-out", out)
+	s.stderr.waitFor(t, "writing the index")
+	require.Equal(t, exitFailure, s.stop(), s.stderr)
+	assert.Contains(t, s.lastLine(), "service: worker indexer failed: stopping execution attempt 1/1 with error: writing the index: open ")
+	assert.NotContains(t, s.lastLine(), flakyName)
+}
+
+func TestServiceFailsIfItCannotServe(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+
+	out := filepath.Join(t.TempDir(), "index.json")
+	s := startService(t, "-addr", listener.Addr().String(), "-dir", t.TempDir(), "-out", out)
+	require.Equal(t, exitFailure, s.wait())
+	assert.Len(t, s.stderr.lines(), 1, "nothing else has happened")
+	assert.Contains(t, s.lastLine(), "service: cannot serve -addr: listen tcp "+listener.Addr().String())
+	assert.Contains(t, s.lastLine(), "in use")
+}
+
+func TestServiceFailsIfServingEnds(t *testing.T) {
+	dir := t.TempDir()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+
+	logs := newOutput()
+	ended := make(chan error)
+
+	go func() {
+		ctx := newLogger(logs).WithContext(t.Context())
+		ended <- serveListener(ctx, config{dir: dir, out: filepath.Join(dir, "index.json")}, listener)
+	}()
+
+	logs.waitFor(t, "recovered, running on")
+	require.NoError(t, listener.Close())
+	assert.ErrorContains(t, <-ended, "serving HTTP failed: accept tcp ")
+	assert.Contains(t, logs.String(), "stopping cause=\"serving HTTP failed")
+}
+
+func TestFailedWorkersNamesEachInOrder(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		pool, err := worker.NewDefaultWorkerPoolFactory().Create(
+			worker.WithWorker(failing{"b"}),
+			worker.WithWorker(failing{"a"}),
+		)
+		require.NoError(t, err)
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		require.NoError(t, pool.Stop())
+
+		assert.Equal(t, "worker a failed: stopping execution attempt 1/1 with error: it does; "+
+			"worker b failed: stopping execution attempt 1/1 with error: it does", oneLine(failedWorkers(pool)))
+	})
+}
+
+func TestLoggerPutsAStackOnLinesOfItsOwn(t *testing.T) {
+	t.Parallel()
+
+	logs := newOutput()
+	logger := newLogger(logs)
+	logger.Error().Str(zerolog.ErrorStackFieldName, "goroutine 1:\n\tmain.go:1\n").Str("worker", "a").Msg("panicked")
+	logger.Info().Msg("next")
+
+	lines := logs.lines()
+	require.Len(t, lines, 4)
+	assert.True(t, strings.HasSuffix(lines[0], " ERR panicked worker=a"), lines[0])
+	assert.Equal(t, []string{"goroutine 1:", "\tmain.go:1"}, lines[1:3])
+	assert.True(t, strings.HasSuffix(lines[3], " INF next"), lines[3])
+}
+
+// goroot returns the root of the Go installation that runs the tests.
+func goroot(t *testing.T) string {
+	t.Helper()
+
+	root, err := goEnvGoroot(t.Context())
+	require.NoError(t, err)
+
+	return root
+}
+
+// countIndependently counts a tree in the simplest way there is.
+func countIndependently(t *testing.T, root string) tally {
+	t.Helper()
+
+	var sum tally
+
+	require.NoError(t, filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+
+		data, err := os.ReadFile(name)
+		sum.Files++
+		sum.Lines += int64(strings.Count(string(data), "\n"))
+		sum.Bytes += int64(len(data))
+
+		return err
+	}))
+
+	return sum
+}
