@@ -17,7 +17,9 @@ type MiddlewareFunc func(next HandlerFunc) HandlerFunc
 // wrong in it (an error, a panic, a [runtime.Goexit], a nil function) is an outcome of the attempt, as if Run had caused
 // it. Name names the middleware in such an error.
 type Middleware interface {
+	// Name returns the name of the middleware.
 	Name() string
+	// Handle returns the function that wraps an attempt.
 	Handle() MiddlewareFunc
 }
 

@@ -2,6 +2,7 @@ package worker
 
 // WorkerPoolFactory is the interface for [WorkerPool] factories.
 type WorkerPoolFactory interface {
+	// Create returns a new pool, or an error that says what is wrong with the options.
 	Create(options ...WorkerPoolOption) (*WorkerPool, error)
 }
 

@@ -34,12 +34,15 @@ func TestWorkerProbe(t *testing.T) {
 		assert.Equal(t, healthcheck.NewCheckerProbeResult(true, ""), probe.Check(t.Context()), "before Start")
 
 		require.NoError(t, pool.Start(context.Background()))
-		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "CancellableWorker: unknown, ClassicWorker: unknown"),
-			probe.Check(t.Context()), "started, but nothing ran yet")
-
 		synctest.Wait()
 		assert.Equal(t, healthcheck.NewCheckerProbeResult(true, "CancellableWorker: running, ClassicWorker: running"),
 			probe.Check(t.Context()))
+
+		execution, err := pool.Execution("ClassicWorker")
+		require.NoError(t, err)
+		execution.SetStatus(worker.Unknown)
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "CancellableWorker: running, ClassicWorker: unknown"),
+			probe.Check(t.Context()), "started, but nothing ran yet")
 
 		pool.Register(worker.NewWorkerRegistration(workers.NewErrorWorker()))
 		time.Sleep(time.Second)
