@@ -165,3 +165,74 @@ var (
 	_ worker.MiddlewareFunc = (func(worker.HandlerFunc) worker.HandlerFunc)(nil)
 	_ worker.HandlerFunc    = (func(context.Context) error)(nil)
 )
+
+// What is added to the documented API.
+
+const (
+	_ int                  = worker.UnlimitedExecutionsAttempts
+	_ string               = worker.ExecutionStopped
+	_ worker.WorkerStatus  = worker.Waiting
+	_ worker.WorkerStatus  = worker.Stopped
+	_ worker.WorkerStatus  = worker.Stuck
+	_ worker.RestartPolicy = worker.RestartOnFailure
+	_ worker.RestartPolicy = worker.RestartAlways
+)
+
+var (
+	_ interface {
+		Shutdown(context.Context) error
+		Wait(context.Context) error
+		Run(context.Context) error
+		StopWorker(ctx context.Context, name string) error
+		RestartWorker(ctx context.Context, name string) error
+	} = (*worker.WorkerPool)(nil)
+
+	_ interface {
+		StartedAt() time.Time
+		EndedAt() time.Time
+		NextAttemptAt() time.Time
+		ConsecutiveFailures() int
+		LastError() error
+	} = (*worker.WorkerExecution)(nil)
+
+	_ = worker.StopError{Workers: []worker.StuckWorker{{Name: "", Status: worker.Stuck, Running: time.Duration(0), Stack: ""}}}
+	_ = worker.WorkerError{Worker: "", ExecutionID: "", Attempt: int(0), Err: error(nil)}
+	_ = worker.PanicError{Value: any(nil), Stack: []byte(nil)}
+
+	_ interface {
+		error
+		Unwrap() error
+	} = (*worker.WorkerError)(nil)
+	_ interface {
+		error
+		Unwrap() error
+	} = (*worker.PanicError)(nil)
+	_ error = (*worker.StopError)(nil)
+
+	_ = []error{
+		worker.ErrPoolStopped, worker.ErrWorkerStopped, worker.ErrHeartbeatMissed, worker.ErrStopTimeout, worker.ErrPoolAlreadyStarted,
+		worker.ErrGoexit,
+	}
+
+	_ worker.BackoffFunc                                                                      = (func(failures int, err error) time.Duration)(nil)
+	_ func(min, max time.Duration) worker.BackoffFunc                                         = worker.ExponentialBackoff
+	_ func(time.Duration) worker.BackoffFunc                                                  = worker.ConstantBackoff
+	_ func(worker.BackoffFunc) worker.WorkerExecutionOption                                   = worker.WithBackoff
+	_ func(worker.BackoffFunc) worker.WorkerPoolOption                                        = worker.WithGlobalBackoff
+	_ func(time.Duration) worker.WorkerExecutionOption                                        = worker.WithHealthyAfter
+	_ func(time.Duration) worker.WorkerPoolOption                                             = worker.WithGlobalHealthyAfter
+	_ func(worker.RestartPolicy) worker.WorkerExecutionOption                                 = worker.WithRestartPolicy
+	_ func(worker.RestartPolicy) worker.WorkerPoolOption                                      = worker.WithGlobalRestartPolicy
+	_ func(time.Duration) worker.WorkerExecutionOption                                        = worker.WithHeartbeat
+	_ func(int) worker.WorkerExecutionOption                                                  = worker.WithStopStage
+	_ func() worker.WorkerExecutionOption                                                     = worker.WithStopPoolOnFailure
+	_ func(time.Duration) worker.WorkerPoolOption                                             = worker.WithGlobalStopTimeout
+	_ func(...worker.Middleware) worker.WorkerPoolOption                                      = worker.WithGlobalMiddlewares
+	_ func(oteltrace.TracerProvider) worker.WorkerPoolOption                                  = worker.WithTracerProvider
+	_ func(error) error                                                                       = worker.Permanent
+	_ func(context.Context)                                                                   = worker.Heartbeat
+	_ func(name string, run worker.HandlerFunc) worker.Worker                                 = worker.NewFuncWorker
+	_ func(time.Duration) worker.PeriodicOption                                               = worker.WithInitialDelay
+	_ func(float64) worker.PeriodicOption                                                     = worker.WithIntervalJitter
+	_ func(string, time.Duration, worker.HandlerFunc, ...worker.PeriodicOption) worker.Worker = worker.NewPeriodicWorker
+)

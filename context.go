@@ -27,6 +27,7 @@ type attemptContext struct {
 	supervisor  *supervisor
 	executionID string
 	logger      *zerolog.Logger // what zerolog.Ctx gives for the context
+	heartbeat   *heartbeat      // nil if the worker has none
 }
 
 // Value returns what the attempt knows for the package's own keys, and what the pool's context has for all others.

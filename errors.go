@@ -11,8 +11,24 @@ var (
 	// is still stopping.
 	ErrPoolAlreadyStarted = errors.New("worker pool is already started")
 
-	// ErrPoolStopped is the cause ([context.Cause]) of a worker's context that was cancelled by [WorkerPool.Stop].
+	// ErrPoolNotStarted is returned by [WorkerPool.RestartWorker] on a pool that is not started, or that is stopping.
+	ErrPoolNotStarted = errors.New("worker pool is not started")
+
+	// ErrStopTimeout is what a [*StopError] is: returned by [WorkerPool.Stop], [WorkerPool.Shutdown] and the like when a
+	// worker has not stopped in time.
+	ErrStopTimeout = errors.New("stop timed out")
+
+	// ErrPoolStopped is the cause ([context.Cause]) of a worker's context that was cancelled by [WorkerPool.Stop] or
+	// [WorkerPool.Shutdown].
 	ErrPoolStopped = errors.New("worker pool was stopped")
+
+	// ErrWorkerStopped is the cause of a worker's context that was cancelled by [WorkerPool.StopWorker] or
+	// [WorkerPool.RestartWorker].
+	ErrWorkerStopped = errors.New("worker was stopped")
+
+	// ErrHeartbeatMissed is the cause of an attempt's context that was cancelled because of [WithHeartbeat], and part of the
+	// error of that attempt.
+	ErrHeartbeatMissed = errors.New("heartbeat missed")
 
 	// ErrGoexit is the error of an attempt that ended in [runtime.Goexit].
 	ErrGoexit = errors.New("runtime.Goexit was called")
@@ -39,4 +55,45 @@ func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 
 	return err
+}
+
+// WorkerError is the error of a worker that has ended in [Error].
+type WorkerError struct {
+	Worker      string // its name
+	ExecutionID string // of its last attempt
+	Attempt     int    // the number of its last attempt
+	Err         error  // what Run returned, a [*PanicError] or [ErrGoexit]
+}
+
+// Error returns the name of the worker and the text of its error.
+func (e *WorkerError) Error() string {
+	return fmt.Sprintf("worker %s: %v", e.Worker, e.Err)
+}
+
+// Unwrap returns the worker's own error.
+func (e *WorkerError) Unwrap() error {
+	return e.Err
+}
+
+// permanentError is an error that no further attempt can mend.
+type permanentError struct{ error }
+
+// Permanent marks an error as one that no further attempt can mend: a worker that returns it, wrapped or not, is not run again,
+// whatever its options say. The mark does not show in the text of the error, nor to [errors.Is] and [errors.As]. nil stays nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+
+	return &permanentError{err}
+}
+
+// Unwrap returns the error that was marked.
+func (e *permanentError) Unwrap() error {
+	return e.error
+}
+
+// Permanent reports true; packages that handle errors for a worker look for this method.
+func (e *permanentError) Permanent() bool {
+	return true
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/prometheus/client_golang/prometheus"
@@ -186,4 +187,124 @@ func waitFor(pool *worker.WorkerPool, name string, status worker.WorkerStatus) {
 			return
 		}
 	}
+}
+
+// A worker that shall never give up, does not come back too soon, and tells that it is alive.
+func ExampleWithBackoff() {
+	failed := false
+	consumer := worker.NewFuncWorker("consumer", func(ctx context.Context) error {
+		worker.Heartbeat(ctx)
+		if !failed {
+			failed = true
+			return errors.New("no connection")
+		}
+
+		return nil
+	})
+
+	pool := worker.NewWorkerPool(
+		worker.WithWorker(consumer,
+			worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts),
+			worker.WithBackoff(worker.ExponentialBackoff(100*time.Millisecond, 30*time.Second)),
+			worker.WithHealthyAfter(time.Minute),
+			worker.WithHeartbeat(10*time.Second),
+		),
+	)
+	fmt.Println(pool.Run(context.Background()))
+
+	execution, _ := pool.Execution("consumer")
+	fmt.Println(execution.Status(), "in attempt", execution.CurrentExecutionAttempt(), "after", execution.LastError())
+	// Output:
+	// <nil>
+	// success in attempt 2 after no connection
+}
+
+// Run returns the errors of all workers that failed.
+func ExampleWorkerPool_Run() {
+	ctx := context.Background()
+	pool := worker.NewWorkerPool(
+		worker.WithWorker(worker.NewFuncWorker("server", func(ctx context.Context) error {
+			<-ctx.Done()
+			fmt.Println("server stops because of", context.Cause(ctx))
+
+			return ctx.Err()
+		})),
+		worker.WithWorker(worker.NewFuncWorker("listener", func(context.Context) error {
+			return errors.New("address already in use")
+		}), worker.WithStopPoolOnFailure()),
+	)
+
+	err := pool.Run(ctx)
+
+	var failed *worker.WorkerError
+	if errors.As(err, &failed) {
+		fmt.Println(failed.Worker, "failed in attempt", failed.Attempt, "with", failed.Err)
+	}
+	// Output:
+	// server stops because of worker listener: address already in use
+	// listener failed in attempt 1 with address already in use
+}
+
+// A worker that does not stop in time is named and located.
+func ExampleWorkerPool_Shutdown() {
+	release := make(chan struct{})
+	pool := worker.NewWorkerPool(worker.WithWorker(worker.NewFuncWorker("deaf", deaf(release))))
+	_ = pool.Start(context.Background())
+	waitFor(pool, "deaf", worker.Running)
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+
+	var timeout *worker.StopError
+	if errors.As(pool.Shutdown(ctx), &timeout) {
+		for _, stuck := range timeout.Workers {
+			fmt.Println(stuck.Name, "is", stuck.Status, "at:", stuck.Stack)
+		}
+	}
+
+	close(release)
+	_ = pool.Stop()
+}
+
+// Workers that feed each other stop in the order of their stages.
+func ExampleWithStopStage() {
+	stops := func(name string) worker.Worker {
+		return worker.NewFuncWorker(name, func(ctx context.Context) error {
+			<-ctx.Done()
+			fmt.Println(name, "stops")
+
+			return nil
+		})
+	}
+	producer, consumer, flusher := stops("producer"), stops("consumer"), stops("flusher")
+
+	pool := worker.NewWorkerPool(
+		worker.WithWorker(producer),
+		worker.WithWorker(consumer, worker.WithStopStage(1)),
+		worker.WithWorker(flusher, worker.WithStopStage(2)),
+	)
+	_ = pool.Start(context.Background())
+	_ = pool.Stop()
+	// Output:
+	// producer stops
+	// consumer stops
+	// flusher stops
+}
+
+func ExampleNewPeriodicWorker() {
+	sweep := func(context.Context) error { return nil }
+
+	pool := worker.NewWorkerPool(
+		worker.WithWorker(worker.NewFuncWorker("greeter", func(ctx context.Context) error {
+			fmt.Println("hello")
+			return nil
+		})),
+		worker.WithWorker(worker.NewPeriodicWorker("sweeper", time.Hour, sweep,
+			worker.WithInitialDelay(time.Minute), worker.WithIntervalJitter(0.1),
+		)),
+	)
+	_ = pool.Start(context.Background())
+	_ = pool.Stop()
+	// Output:
+	// hello
 }

@@ -24,6 +24,10 @@ type WorkerExecution struct {
 	options                 ExecutionOptions
 	events                  []WorkerExecutionEvent // a ring once it is full
 	oldest                  int                    // where the ring begins
+	startedAt, endedAt      time.Time
+	nextAttemptAt           time.Time
+	consecutiveFailures     int
+	lastError               error
 }
 
 // NewWorkerExecution returns a new [WorkerExecution].
@@ -150,6 +154,60 @@ func (e *WorkerExecution) Middlewares() []Middleware {
 	return slices.Clone(e.options.Middlewares)
 }
 
+// StartedAt returns when the current attempt has started, and the zero time before the first one.
+func (e *WorkerExecution) StartedAt() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.startedAt
+}
+
+// EndedAt returns when the current attempt has ended, and the zero time while it is running and before the first one.
+func (e *WorkerExecution) EndedAt() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.endedAt
+}
+
+// running returns how long the current attempt has been running, 0 if none is.
+func (e *WorkerExecution) running() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	if e.startedAt.IsZero() || !e.endedAt.IsZero() {
+		return 0
+	}
+
+	return time.Since(e.startedAt)
+}
+
+// NextAttemptAt returns when the next attempt is due, for a worker that is deferred or waits, and the zero time where none is.
+func (e *WorkerExecution) NextAttemptAt() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.nextAttemptAt
+}
+
+// ConsecutiveFailures returns how many attempts have failed in a row: 0 after a success. An attempt that counted as healthy
+// ([WithHealthyAfter]) begins a new row.
+func (e *WorkerExecution) ConsecutiveFailures() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.consecutiveFailures
+}
+
+// LastError returns the error of the last attempt that failed: what Run returned, a [*PanicError] or [ErrGoexit]. It is nil as
+// long as none has failed, and stays when a later attempt succeeds.
+func (e *WorkerExecution) LastError() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.lastError
+}
+
 // Events returns a copy of the [WorkerExecution] list of [WorkerExecutionEvent], the oldest first. An execution keeps its
 // newest 1000 events.
 func (e *WorkerExecution) Events() []*WorkerExecutionEvent {
@@ -183,17 +241,45 @@ func (e *WorkerExecution) AddEvent(message string) *WorkerExecution {
 	return e
 }
 
+// change is a transition as an execution sees it.
+type change struct {
+	kind        kind
+	to          WorkerStatus
+	executionID string
+	attempt     int
+	failures    int
+	message     string
+	at          time.Time
+	detail
+}
+
 // apply is what record does to an execution.
-func (e *WorkerExecution) apply(id string, attempt int, to WorkerStatus, message string, at time.Time) {
+func (e *WorkerExecution) apply(c change) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	e.id = id
-	e.currentExecutionAttempt = attempt
-	if to != unchanged {
-		e.status = to
+	e.id = c.executionID
+	e.currentExecutionAttempt = c.attempt
+	e.consecutiveFailures = c.failures
+	e.nextAttemptAt = time.Time{}
+	if c.to != unchanged {
+		e.status = c.to
 	}
-	e.addEventLocked(message, at)
+
+	switch c.kind {
+	case starting:
+		e.startedAt, e.endedAt = c.at, time.Time{}
+	case succeeded, cancelled:
+		e.endedAt = c.at
+	case failed, panicked, goexited:
+		e.endedAt, e.lastError = c.at, c.err
+	case deferring, waiting:
+		if c.delay < forever {
+			e.nextAttemptAt = c.at.Add(c.delay)
+		}
+	}
+
+	e.addEventLocked(c.message, c.at)
 }
 
 func (e *WorkerExecution) addEventLocked(message string, at time.Time) {

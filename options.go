@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/ankorstore/yokai/generate/uuid"
 	oteltrace "go.opentelemetry.io/otel/trace"
@@ -29,6 +30,11 @@ type PoolOptions struct {
 	Generator                    uuid.UuidGenerator             // see [WithGenerator]
 	Registrations                map[string]*WorkerRegistration // by worker name, see [WithWorker]
 	TracerProvider               oteltrace.TracerProvider       // see [WithTracerProvider]
+	GlobalBackoff                BackoffFunc                    // see [WithGlobalBackoff]
+	GlobalHealthyAfter           time.Duration                  // see [WithGlobalHealthyAfter]
+	GlobalRestartPolicy          RestartPolicy                  // see [WithGlobalRestartPolicy]
+	GlobalMiddlewares            []Middleware                   // see [WithGlobalMiddlewares]
+	GlobalStopTimeout            time.Duration                  // see [WithGlobalStopTimeout]
 
 	registered []*WorkerRegistration // those of WithWorker in its order, the invalid ones too
 }
@@ -89,6 +95,45 @@ func WithGlobalDeferredStartThreshold(threshold float64) WorkerPoolOption {
 	}
 }
 
+// WithGlobalBackoff is used to specify the global workers backoff: [WithBackoff] for each worker that has none of its own.
+func WithGlobalBackoff(backoff BackoffFunc) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalBackoff = backoff
+	}
+}
+
+// WithGlobalHealthyAfter is used to specify the global workers healthy time: [WithHealthyAfter] for each worker that has none of
+// its own.
+func WithGlobalHealthyAfter(d time.Duration) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalHealthyAfter = d
+	}
+}
+
+// WithGlobalRestartPolicy is used to specify the global workers restart policy: [WithRestartPolicy] for each worker that has none
+// of its own.
+func WithGlobalRestartPolicy(policy RestartPolicy) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalRestartPolicy = policy
+	}
+}
+
+// WithGlobalMiddlewares is used to wrap each attempt of all workers into middlewares, the first one outermost, and outside of the
+// workers' own. It adds to those of an earlier option.
+func WithGlobalMiddlewares(middlewares ...Middleware) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalMiddlewares = append(o.GlobalMiddlewares, middlewares...)
+	}
+}
+
+// WithGlobalStopTimeout is used to bound how long [WorkerPool.Stop], [WorkerPool.Shutdown], [WorkerPool.StopWorker] and
+// [WorkerPool.RestartWorker] wait for workers to end. The default, 0, and negative values mean no bound.
+func WithGlobalStopTimeout(d time.Duration) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalStopTimeout = d
+	}
+}
+
 // WithWorker is used to register a [Worker] in the [WorkerPool], with an optional list of [WorkerExecutionOption]. A worker of
 // the same name that was registered before is replaced.
 func WithWorker(worker Worker, options ...WorkerExecutionOption) WorkerPoolOption {
@@ -112,7 +157,22 @@ type ExecutionOptions struct {
 	DeferredStartThreshold float64      // see [WithDeferredStartThreshold]
 	MaxExecutionsAttempts  int          // see [WithMaxExecutionsAttempts]
 	Middlewares            []Middleware // see [WithMiddlewares]
+
+	Backoff           BackoffFunc   // see [WithBackoff]
+	HealthyAfter      time.Duration // see [WithHealthyAfter]
+	RestartPolicy     RestartPolicy // see [WithRestartPolicy]
+	Heartbeat         time.Duration // see [WithHeartbeat]
+	StopStage         int           // see [WithStopStage]
+	StopPoolOnFailure bool          // see [WithStopPoolOnFailure]
 }
+
+// RestartPolicy says after which outcomes a worker is run again, as long as it has attempts left.
+type RestartPolicy int
+
+const (
+	RestartOnFailure RestartPolicy = iota // after an error, a panic or a Goexit
+	RestartAlways                         // after a success too
+)
 
 // DefaultWorkerExecutionOptions are the default options for the [Worker] executions.
 func DefaultWorkerExecutionOptions() ExecutionOptions {
@@ -145,10 +205,60 @@ func WithMaxExecutionsAttempts(l int) WorkerExecutionOption {
 }
 
 // WithMiddlewares is used to wrap each attempt of the worker into middlewares, the first one outermost. It adds to those of
-// an earlier option.
+// an earlier option, and to the global ones, which are outside of them.
 func WithMiddlewares(middlewares ...Middleware) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.Middlewares = append(o.Middlewares, middlewares...)
+	}
+}
+
+// WithBackoff is used to specify how long the worker waits before it is run again. nil, the default, means no wait; with
+// [UnlimitedExecutionsAttempts] it means ExponentialBackoff(100ms, 30s), and [ConstantBackoff] of 0 means no wait there.
+func WithBackoff(backoff BackoffFunc) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.Backoff = backoff
+	}
+}
+
+// WithHealthyAfter is used to specify when the worker counts as healthy: an attempt that ran for d or longer ends the row of
+// failures before it. If it fails in the end, that failure counts as the first again, for the backoff and for the maximum of
+// attempts. The default, 0, and negative values mean never.
+func WithHealthyAfter(d time.Duration) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.HealthyAfter = d
+	}
+}
+
+// WithRestartPolicy is used to specify after which outcomes the worker is run again. The default is [RestartOnFailure].
+func WithRestartPolicy(policy RestartPolicy) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.RestartPolicy = policy
+	}
+}
+
+// WithHeartbeat is used to watch the worker: if it does not call [Heartbeat] for timeout, its status becomes [Stuck], the stacks
+// of its goroutines are logged, and its attempt is cancelled with [ErrHeartbeatMissed] as the cause. The attempt has failed, and
+// what follows a failure follows once Run has returned, not before. Silence is noticed within a tenth of timeout. The default, 0,
+// and negative values mean no watch.
+func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.Heartbeat = timeout
+	}
+}
+
+// WithStopStage is used to stop workers one after the other: when the pool stops, those of a lower stage are cancelled, and have
+// ended, before those of a higher one are cancelled. The default is 0 for all workers, which then stop together.
+func WithStopStage(n int) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.StopStage = n
+	}
+}
+
+// WithStopPoolOnFailure is used to stop the whole pool once the worker has given up: after its last attempt has failed, or one
+// failed with a [Permanent] error. The cause of the other workers' contexts is its [*WorkerError].
+func WithStopPoolOnFailure() WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.StopPoolOnFailure = true
 	}
 }
 
@@ -188,6 +298,10 @@ func (o PoolOptions) executionOptions(own []WorkerExecutionOption) (ExecutionOpt
 	e := DefaultWorkerExecutionOptions()
 	e.DeferredStartThreshold = o.GlobalDeferredStartThreshold
 	e.MaxExecutionsAttempts = o.GlobalMaxExecutionsAttempts
+	e.Middlewares = slices.Clone(o.GlobalMiddlewares)
+	e.Backoff = o.GlobalBackoff
+	e.HealthyAfter = o.GlobalHealthyAfter
+	e.RestartPolicy = o.GlobalRestartPolicy
 
 	for i, option := range own {
 		if option == nil {
@@ -209,6 +323,14 @@ func (o ExecutionOptions) normalized() (ExecutionOptions, error) {
 
 	if i := slices.Index(o.Middlewares, nil); i >= 0 {
 		return o, fmt.Errorf("middleware %d is nil", i+1)
+	}
+
+	if o.RestartPolicy != RestartOnFailure && o.RestartPolicy != RestartAlways {
+		return o, fmt.Errorf("unknown restart policy %d", o.RestartPolicy)
+	}
+
+	if o.MaxExecutionsAttempts == UnlimitedExecutionsAttempts && o.Backoff == nil {
+		o.Backoff = ExponentialBackoff(defaultMinBackoff, defaultMaxBackoff)
 	}
 
 	if o.MaxExecutionsAttempts < 1 && o.MaxExecutionsAttempts != UnlimitedExecutionsAttempts {

@@ -30,14 +30,28 @@ type plan struct {
 	options      ExecutionOptions
 }
 
-// generation is what one Start has started. Its maps and flags are guarded by the pool's mu.
+// generation is what one Start has started.
 type generation struct {
-	ctx         context.Context // the parent of each worker's
-	cancel      context.CancelCauseFunc
-	logger      *zerolog.Logger
+	ctx     context.Context // the parent of the workers' contexts
+	cancel  context.CancelCauseFunc
+	unwatch func() bool // ends the watch on ctx
+	logger  *zerolog.Logger
+	quit    chan struct{} // closed when it begins to stop
+	stopped chan struct{} // closed when it has stopped, as the last act of its stop
+	stacks  recentStacks
+
+	// The pool's mu guards the fields below, which stay as they are once the generation is stopping.
 	supervisors map[string]*supervisor
-	order       []*supervisor // as started
+	order       []*supervisor // in registration order
+	stages      map[int]stage
+	firstStage  int
 	stopping    bool
+}
+
+// stage is the context of all workers that stop together.
+type stage struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
 }
 
 // NewWorkerPool returns a new [WorkerPool], with optional [WorkerPoolOption]. What is wrong with them is the error of
@@ -213,15 +227,22 @@ func (p *WorkerPool) Execution(name string) (*WorkerExecution, error) {
 
 // Start starts all [Worker] registered in the [WorkerPool], in registration order, and does not wait for them.
 //
-// The workers' contexts derive from ctx: its values and its logger reach them, and once it is done they are cancelled. The
-// pool counts as started until it is stopped, even if all its workers have ended. After a stop it starts afresh: with new
-// executions, at attempt 1.
+// The workers' contexts derive from ctx: its values and its logger reach them, and once it is done the pool stops, as
+// [WorkerPool.Stop] does it but with ctx's own cause. The pool counts as started until it is stopped, even if all its workers have
+// ended. After a stop it starts afresh: with new executions, at attempt 1. Each worker that is not deferred is run at least once,
+// even if ctx is done already.
 //
 // It returns an error and starts nothing if a registration or an option is not valid, or if the pool was started before and
 // has not wholly stopped ([ErrPoolAlreadyStarted]); the error names what is wrong, or the workers that have not ended.
 func (p *WorkerPool) Start(ctx context.Context) error {
+	_, err := p.start(ctx)
+
+	return err
+}
+
+func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 	if ctx == nil {
-		return errors.New("nil context")
+		return nil, errors.New("nil context")
 	}
 
 	g := newGeneration(ctx)
@@ -231,19 +252,32 @@ func (p *WorkerPool) Start(ctx context.Context) error {
 
 	if err := p.startableLocked(); err != nil {
 		g.cancel(err)
-		return err
+		return nil, err
 	}
 
 	p.current = g
+	if len(p.order) > 0 {
+		g.firstStage = p.plans[p.order[0]].options.StopStage
+	}
+	for _, planned := range p.plans {
+		g.firstStage = min(g.firstStage, planned.options.StopStage)
+	}
 	for _, name := range p.order {
 		p.launchLocked(g, p.plans[name])
 	}
+	g.unwatch = context.AfterFunc(g.ctx, func() { p.beginStop(g, context.Cause(g.ctx)) })
 
-	return nil
+	return g, nil
 }
 
 func newGeneration(ctx context.Context) *generation {
-	g := &generation{logger: baseLogger(ctx), supervisors: map[string]*supervisor{}}
+	g := &generation{
+		logger:      baseLogger(ctx),
+		quit:        make(chan struct{}),
+		stopped:     make(chan struct{}),
+		supervisors: map[string]*supervisor{},
+		stages:      map[int]stage{},
+	}
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
 
 	return g
@@ -281,13 +315,39 @@ func (p *WorkerPool) startableLocked() error {
 	return nil
 }
 
-// launchLocked starts one worker.
+// launchLocked starts one worker, in the place of an earlier one of its name.
 func (p *WorkerPool) launchLocked(g *generation, planned *plan) {
 	s := newSupervisor(p, g, planned)
+
+	if old, ok := g.supervisors[s.name]; ok {
+		s.index = old.index
+		g.order[s.index] = s
+	} else {
+		s.index = len(g.order)
+		g.order = append(g.order, s)
+	}
 	g.supervisors[s.name] = s
-	g.order = append(g.order, s)
 
 	go s.begin()
+}
+
+// stageLocked returns a stage, and makes it the first time. The first stage ends with the context of Start, as its child; the
+// others are cancelled in their turn.
+func (g *generation) stageLocked(n int) stage {
+	if made, ok := g.stages[n]; ok {
+		return made
+	}
+
+	parent := g.ctx
+	if n > g.firstStage {
+		parent = context.WithoutCancel(parent)
+	}
+
+	var made stage
+	made.ctx, made.cancel = context.WithCancelCause(parent)
+	g.stages[n] = made
+
+	return made
 }
 
 func (g *generation) aliveLocked(name string) bool {

@@ -51,6 +51,13 @@ func readName(worker Worker) (name string, err error) {
 		return "", fmt.Errorf("worker %T has an empty name", worker)
 	}
 
+	// The package's own workers were given more that may be wrong.
+	if w, ok := worker.(interface{ invalid() error }); ok {
+		if err := w.invalid(); err != nil {
+			return "", fmt.Errorf("worker %s: %w", name, err)
+		}
+	}
+
 	return name, nil
 }
 

@@ -1,27 +1,327 @@
 package worker
 
-import "slices"
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// StopError tells which workers have not stopped in time. It is [ErrStopTimeout], and the error of the context that ended the
+// wait, for [errors.Is].
+type StopError struct {
+	Workers []StuckWorker // in registration order
+	cause   error
+}
+
+// StuckWorker is a worker that has not stopped in time.
+type StuckWorker struct {
+	Name    string
+	Status  WorkerStatus
+	Running time.Duration // how long its attempt has been running, 0 if none is
+	Stack   string        // where its goroutine is, and those that it has started, as of the end of the wait
+}
+
+// Error names the workers that have not stopped, and says for how long each has been running.
+func (e *StopError) Error() string {
+	names := make([]string, len(e.Workers))
+	for i, w := range e.Workers {
+		names[i] = fmt.Sprintf("%s (%s for %s)", w.Name, w.Status, w.Running)
+		if w.Running == 0 {
+			names[i] = fmt.Sprintf("%s (%s)", w.Name, w.Status)
+		}
+	}
+
+	return fmt.Sprintf("%v: still running: %s", ErrStopTimeout, strings.Join(names, ", "))
+}
+
+// Unwrap returns [ErrStopTimeout] and the error of the context that ended the wait.
+func (e *StopError) Unwrap() []error {
+	return []error{ErrStopTimeout, e.cause}
+}
 
 // Stop gracefully stops all [Worker] registered in the [WorkerPool]: it cancels their contexts and waits until each has ended.
-// Nothing of the pool runs any more when it returns, and nothing is restarted.
+// When it returns nil, nothing of the pool runs any more, and nothing is restarted.
 //
-// It does nothing on a pool that is not started, and may be called several times and from many goroutines: each call waits. It
-// waits for as long as a worker ignores its context. Called from inside a worker of the pool, it would wait for itself.
+// It is [WorkerPool.Shutdown] without a context of its own: it waits for as long as a worker ignores its context, but no longer
+// than [WithGlobalStopTimeout]. Called from inside a worker of the pool without that bound, it waits for itself.
 func (p *WorkerPool) Stop() error {
+	return p.Shutdown(context.Background())
+}
+
+// Shutdown stops the pool: it cancels the contexts of its workers with the cause [ErrPoolStopped], stage after stage
+// ([WithStopStage]), and waits until each has ended, but no longer than ctx and [WithGlobalStopTimeout] allow.
+//
+// It returns nil once nothing of the pool runs any more: at once on a pool that was never started or has stopped. If ctx is done
+// before, all stages are cancelled, and it returns a [*StopError] with the workers that have not ended: called from inside a
+// worker, that one too. They are waited for no more, but not forgotten: the end of each is logged, another Shutdown waits for them
+// again, and Start is refused until they have ended. It may be called from many goroutines: each waits for the same stop.
+func (p *WorkerPool) Shutdown(ctx context.Context) error {
+	if ctx == nil {
+		return errors.New("nil context")
+	}
+
 	p.mu.Lock()
 	g := p.current
-	if g == nil {
-		p.mu.Unlock()
-		return nil
-	}
-	g.stopping = true
-	supervisors := slices.Clone(g.order)
 	p.mu.Unlock()
 
-	g.cancel(ErrPoolStopped)
+	if g == nil {
+		return nil
+	}
+
+	return p.shutdown(ctx, g)
+}
+
+func (p *WorkerPool) shutdown(ctx context.Context, g *generation) error {
+	ctx, cancel := p.withStopTimeout(ctx)
+	defer cancel()
+
+	p.beginStop(g, ErrPoolStopped)
+
+	select {
+	case <-g.stopped:
+		return nil
+	case <-ctx.Done():
+	}
+
+	for _, stage := range g.stages {
+		stage.cancel(ErrPoolStopped)
+	}
+
+	return newStopError(ctx, g.order...)
+}
+
+func (p *WorkerPool) withStopTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d := p.options.GlobalStopTimeout; d > 0 {
+		return context.WithTimeout(ctx, d)
+	}
+
+	return context.WithCancel(ctx)
+}
+
+// newStopError returns a [*StopError] with those that have not ended, nil if all have.
+func newStopError(ctx context.Context, supervisors ...*supervisor) error {
+	e := &StopError{cause: ctx.Err()}
+	var where map[string]string
+
 	for _, s := range supervisors {
+		if !s.overdue() {
+			<-s.done
+			continue
+		}
+		if where == nil {
+			where = stacks()
+		}
+		e.Workers = append(e.Workers, StuckWorker{s.name, s.execution.Status(), s.execution.running(), where[s.name]})
+	}
+
+	if len(e.Workers) == 0 {
+		return nil
+	}
+
+	return e
+}
+
+// beginStop begins to stop a generation, unless that has begun already. Nothing is started in it from then on.
+func (p *WorkerPool) beginStop(g *generation, cause error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if !g.stopping {
+		g.stopping = true
+		close(g.quit)
+		go g.stop(cause)
+	}
+}
+
+// stop cancels stage after stage and waits for each.
+func (g *generation) stop(cause error) {
+	defer close(g.stopped)
+
+	byStage := slices.Clone(g.order)
+	slices.SortStableFunc(byStage, func(a, b *supervisor) int {
+		return cmp.Compare(a.options.StopStage, b.options.StopStage)
+	})
+
+	ended := 0
+	for i, s := range byStage {
+		if n := s.options.StopStage; i == 0 || n != byStage[i-1].options.StopStage {
+			for ; ended < i; ended++ {
+				<-byStage[ended].done
+			}
+			g.stages[n].cancel(cause)
+		}
+	}
+	for _, s := range byStage[ended:] {
 		<-s.done
 	}
 
+	g.unwatch()
+	g.cancel(nil)
+}
+
+// Wait waits until every worker has ended, or ctx is done. It returns a [*WorkerError] for each worker that has ended in [Error],
+// joined in registration order, or ctx's error if that was first.
+//
+// It does not stop anything. On a pool that was never started it returns nil at once; after a stop, the errors of the workers as
+// they have ended. Workers that are registered or restarted meanwhile are waited for too.
+func (p *WorkerPool) Wait(ctx context.Context) error {
+	if ctx == nil {
+		return errors.New("nil context")
+	}
+
+	p.mu.Lock()
+	g := p.current
+	p.mu.Unlock()
+
+	if g == nil {
+		return nil
+	}
+	if !p.wait(g, ctx.Done()) {
+		return ctx.Err()
+	}
+
+	return p.failures(g)
+}
+
+// wait waits until all workers of a generation have ended, or returns false once quit is closed.
+func (p *WorkerPool) wait(g *generation, quit <-chan struct{}) bool {
+	for {
+		supervisors := p.supervisors(g)
+		for _, s := range supervisors {
+			if s.hasEnded() {
+				continue
+			}
+			select {
+			case <-s.done:
+			case <-quit:
+				return false
+			}
+		}
+
+		// Others may have been launched meanwhile.
+		if slices.Equal(supervisors, p.supervisors(g)) {
+			return true
+		}
+	}
+}
+
+func (p *WorkerPool) supervisors(g *generation) []*supervisor {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	return slices.Clone(g.order)
+}
+
+// failures returns the errors of the workers that have ended in Error.
+func (p *WorkerPool) failures(g *generation) error {
+	var failures []error
+	for _, s := range p.supervisors(g) {
+		if s.hasEnded() && s.failure != nil {
+			failures = append(failures, s.failure)
+		}
+	}
+
+	return errors.Join(failures...)
+}
+
+// Run runs the pool until ctx is done, every worker has ended, or one stops the pool ([WithStopPoolOnFailure]): it is Start, the
+// wait for that, and Shutdown, bounded by [WithGlobalStopTimeout].
+//
+// It returns the error of Start, or a [*WorkerError] for each worker that has ended in [Error], in registration order, joined with
+// the [*StopError] if some have not ended. That ctx was cancelled is no error. With [os/signal.NotifyContext] it is a whole main,
+// and as the Run of a worker it nests pools.
+func (p *WorkerPool) Run(ctx context.Context) error {
+	g, err := p.start(ctx)
+	if err != nil {
+		return err
+	}
+
+	p.wait(g, g.quit)
+	stopErr := p.shutdown(context.WithoutCancel(ctx), g)
+
+	return errors.Join(p.failures(g), stopErr)
+}
+
+// StopWorker stops one worker: it cancels its context with the cause [ErrWorkerStopped] and waits until it has ended, but no longer
+// than ctx and [WithGlobalStopTimeout] allow; it is not run again before the next Start or RestartWorker.
+//
+// It returns nil if the worker is not running, an error that names it if it was not registered, and a [*StopError] if it has not
+// ended in time; its end is logged then.
+func (p *WorkerPool) StopWorker(ctx context.Context, name string) error {
+	if ctx == nil {
+		return errors.New("nil context")
+	}
+	if _, err := p.Registration(name); err != nil {
+		return err
+	}
+
+	_, s := p.supervisor(name)
+
+	return p.stopWorker(ctx, s)
+}
+
+// RestartWorker stops one worker as [WorkerPool.StopWorker] does, if it is running, and starts it afresh: with a new execution, at
+// attempt 1, deferred if its options say so. Two attempts are never alive together: if the old one has not ended in time, it
+// returns a [*StopError] and starts nothing.
+//
+// It returns an error that names the worker if it was not registered, and [ErrPoolNotStarted] on a pool that is not started or is
+// stopping. When several goroutines restart one worker at once, it may be restarted once for all of them.
+func (p *WorkerPool) RestartWorker(ctx context.Context, name string) error {
+	if ctx == nil {
+		return errors.New("nil context")
+	}
+	if _, err := p.Registration(name); err != nil {
+		return err
+	}
+
+	g, old := p.supervisor(name)
+	if err := p.stopWorker(ctx, old); err != nil {
+		return err
+	}
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if g == nil || g.stopping {
+		return ErrPoolNotStarted
+	}
+	if g.supervisors[name] == old {
+		p.launchLocked(g, p.plans[name])
+	}
+
 	return nil
+}
+
+// supervisor returns who runs a worker, nil if nobody does.
+func (p *WorkerPool) supervisor(name string) (*generation, *supervisor) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if p.current == nil {
+		return nil, nil
+	}
+
+	return p.current, p.current.supervisors[name]
+}
+
+func (p *WorkerPool) stopWorker(ctx context.Context, s *supervisor) error {
+	if s == nil {
+		return nil
+	}
+
+	ctx, cancel := p.withStopTimeout(ctx)
+	defer cancel()
+
+	s.cancel(ErrWorkerStopped)
+
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return newStopError(ctx, s)
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"runtime/pprof"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/ankorstore/yokai/generate/uuid"
@@ -26,31 +28,40 @@ type supervisor struct {
 	ctx        context.Context // done once the worker shall end
 	cancel     context.CancelCauseFunc
 	done       chan struct{} // closed by the goroutine as its last act
+	index      int           // in the generation's order, guarded by the pool's mu
+	fate       atomic.Int64  // see overdue
 
-	// The fields below belong to the goroutine.
-	next    step
-	id      string          // of the coming or current attempt
-	logger  *zerolog.Logger // with that id
-	attempt int             // the number of the current attempt, 0 before the first
-	outcome outcome         // of the last attempt
-	delay   time.Duration   // of the coming wait
+	// The fields below belong to the goroutine, and to nobody once done is closed.
+	next      step
+	id        string          // of the coming or current attempt
+	logger    *zerolog.Logger // with that id
+	attempt   int             // the number of the current attempt, 0 before the first
+	startedAt time.Time       // of the current attempt
+	outcome   outcome         // of the last attempt
+	streak    int             // attempts that count against the maximum
+	failures  int             // in a row
+	delay     time.Duration   // of the coming wait
+	failure   *WorkerError    // what the worker has ended with, if in Error
+	gaveUp    bool            // out of attempts, not stopped
 }
-
-// pprofLabel is the label that a worker's goroutine bears in profiles, and those that it starts.
-const pprofLabel = "worker"
 
 type step int
 
 const (
 	identifying step = iota
 	deferringStart
-	waitingForAttempt
+	sleeping
 	startingAttempt
 	runningAttempt
 	settlingAttempt
 	decidingOnRestart
+	backingOff
+	leaving
 	ended
 )
+
+// forever is the longest wait, 292 years.
+const forever time.Duration = math.MaxInt64
 
 func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
 	s := &supervisor{
@@ -63,7 +74,7 @@ func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
 		execution:  WorkerExecution{name: planned.registration.name, options: planned.options},
 		done:       make(chan struct{}),
 	}
-	s.ctx, s.cancel = context.WithCancelCause(g.ctx)
+	s.ctx, s.cancel = context.WithCancelCause(g.stageLocked(s.options.StopStage).ctx)
 
 	return s
 }
@@ -84,34 +95,14 @@ func (s *supervisor) run() {
 	}
 }
 
-// leave ends the worker, or lets another goroutine go on with it after a Goexit.
-func (s *supervisor) leave() {
-	if s.next != ended {
-		go s.run()
-		return
-	}
-
-	s.cancel(nil)
-	close(s.done)
-}
-
-func (s *supervisor) hasEnded() bool {
-	select {
-	case <-s.done:
-		return true
-	default:
-		return false
-	}
-}
-
 func (s *supervisor) step() {
 	switch s.next {
 	case identifying:
 		s.identify()
 	case deferringStart:
 		s.deferStart()
-	case waitingForAttempt:
-		s.wait()
+	case sleeping:
+		s.sleep()
 	case startingAttempt:
 		s.start()
 	case runningAttempt:
@@ -120,6 +111,10 @@ func (s *supervisor) step() {
 		s.settle()
 	case decidingOnRestart:
 		s.decide()
+	case backingOff:
+		s.backOff()
+	case leaving:
+		s.depart()
 	}
 }
 
@@ -166,48 +161,144 @@ func (s *supervisor) deferStart() {
 	s.next = startingAttempt
 
 	if threshold := s.options.DeferredStartThreshold; threshold > 0 {
-		s.next = waitingForAttempt
+		s.next = sleeping
 		s.delay = seconds(threshold)
-		s.record(deferring, detail{text: formatSeconds(threshold)})
+		s.record(deferring, detail{text: strconv.FormatFloat(threshold, 'g', -1, 64), delay: s.delay})
 	}
 }
 
-// wait ends the worker if it is stopped meanwhile.
-func (s *supervisor) wait() {
-	if sleep(s.ctx, s.delay) {
+// sleep waits for the next attempt, and ends the worker if it is stopped meanwhile.
+func (s *supervisor) sleep() {
+	first := s.attempt == 0
+
+	switch slept := sleep(s.ctx, s.delay); {
+	case slept && first:
+		s.next = startingAttempt
+	case slept:
 		s.next = identifying
-		if s.attempt == 0 {
-			s.next = startingAttempt
-		}
-		return
+	case first:
+		s.next = leaving
+		s.record(stoppedWhileDeferred, detail{})
+	default:
+		s.next = leaving
+		s.failure = nil
+		s.record(skippedWhileWaiting, detail{})
 	}
-
-	s.next = ended
-	s.record(stoppedBefore, detail{})
 }
 
-// settle records how the attempt ended.
+// settle records how the attempt ended, and counts it.
 func (s *supervisor) settle() {
 	s.next = decidingOnRestart
-	if s.outcome.kind == succeeded || s.outcome.kind == cancelled {
-		s.next = ended
+
+	if healthy := s.options.HealthyAfter; healthy > 0 && time.Since(s.startedAt) >= healthy {
+		s.streak, s.failures = 0, 0
+	}
+	s.streak++
+
+	switch s.outcome.kind {
+	case cancelled:
+		s.next = leaving
+	case succeeded:
+		s.failures, s.failure = 0, nil
+		if s.options.RestartPolicy != RestartAlways {
+			s.next = leaving
+		}
+	default:
+		s.failures++
+		s.failure = &WorkerError{Worker: s.name, ExecutionID: s.id, Attempt: s.attempt, Err: s.outcome.err}
 	}
 
 	s.record(s.outcome.kind, s.outcome.detail)
 }
 
-// decide records what follows a failed attempt.
+// decide records what follows an attempt that may be followed by another one.
 func (s *supervisor) decide() {
-	s.next = ended
+	s.next = leaving
 
 	switch {
-	case s.attempt == s.options.MaxExecutionsAttempts:
+	case s.outcome.permanent:
+		s.gaveUp = true
+		s.record(permanent, detail{})
+	case s.streak == s.options.MaxExecutionsAttempts:
+		s.gaveUp = s.failure != nil
 		s.record(exhausted, detail{})
 	case s.ctx.Err() != nil:
 		s.record(skipped, detail{})
 	default:
-		s.next = identifying
+		s.next = backingOff
 		s.record(restartAfter[s.outcome.kind], detail{})
+	}
+}
+
+// backOff announces the wait before the next attempt, if there is one.
+func (s *supervisor) backOff() {
+	s.next = identifying
+
+	delay, err := s.backoff()
+	if delay > 0 {
+		s.next = sleeping
+		s.delay = delay
+		// Deferred, so that it is recorded even if the log below ends the goroutine.
+		defer s.record(waiting, detail{text: delay.String(), delay: delay})
+	}
+	if err != nil {
+		s.log(zerolog.ErrorLevel, "worker backoff failed, using the default", detail{text: err.Error(), err: err})
+	}
+}
+
+// backoff asks the worker's own, or the default one where that fails.
+func (s *supervisor) backoff() (delay time.Duration, err error) {
+	if s.options.Backoff == nil {
+		return 0, nil
+	}
+
+	if err = call(func() { delay = s.options.Backoff(s.streak, s.outcome.err) }); err != nil {
+		delay = ExponentialBackoff(defaultMinBackoff, defaultMaxBackoff)(s.streak, nil)
+	}
+
+	return delay, err
+}
+
+// left is the fate of a worker that has nothing more to record.
+const left = -1
+
+// overdue marks the worker as one that has not stopped in time, so that its end will be recorded. It returns false if the worker
+// has left already.
+func (s *supervisor) overdue() bool {
+	s.fate.CompareAndSwap(0, time.Now().UnixNano())
+
+	return s.fate.Load() != left
+}
+
+// depart is the last step.
+func (s *supervisor) depart() {
+	s.next = ended
+
+	if overdueSince := s.fate.Swap(left); overdueSince > 0 {
+		s.record(returnedLate, detail{text: time.Since(time.Unix(0, overdueSince)).String()})
+	}
+}
+
+// leave ends the worker, or lets another goroutine go on with it after a Goexit.
+func (s *supervisor) leave() {
+	if s.next != ended {
+		go s.run()
+		return
+	}
+
+	s.cancel(nil)
+	if s.gaveUp && s.options.StopPoolOnFailure {
+		s.pool.beginStop(s.generation, s.failure)
+	}
+	close(s.done)
+}
+
+func (s *supervisor) hasEnded() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -224,11 +315,11 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// seconds converts to a duration; what is too long for one becomes the longest, 292 years.
+// seconds converts to a duration; what is too long for one becomes the longest.
 func seconds(s float64) time.Duration {
 	if ns := math.Round(s * float64(time.Second)); ns < math.MaxInt64 {
 		return time.Duration(ns)
 	}
 
-	return math.MaxInt64
+	return forever
 }

@@ -3,26 +3,43 @@
 // all that happened to it, the [WorkerExecution].
 //
 //	pool, err := worker.NewDefaultWorkerPoolFactory().Create(
-//		worker.WithWorker(NewMailer(), worker.WithMaxExecutionsAttempts(3)),
+//		worker.WithGlobalBackoff(worker.ExponentialBackoff(time.Second, time.Minute)),
+//		worker.WithWorker(mailer, worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts)),
 //	)
 //	if err != nil {
 //		return err
 //	}
-//	if err := pool.Start(ctx); err != nil {
-//		return err
-//	}
-//	defer pool.Stop()
+//	return pool.Run(ctx)
+//
+// [WorkerPool.Run] is [WorkerPool.Start], the wait for the end, and [WorkerPool.Shutdown]; a program with a life of its own calls
+// these itself.
 //
 // # Statuses
 //
 //	Unknown ─Start─▶ Deferred ─────────▶ Running ─ nil ─▶ Success
 //	   └───────── no deferral ─────────▶ Running
-//	Running ─ error, panic, Goexit ─▶ Error ─ attempts left ─▶ Running
-//	Running ─ own context done, returned its error ─▶ Stopped       Deferred ─ own context done ─▶ Stopped
+//	Running ─ error, panic, Goexit ─▶ Error ─ attempts left ─▶ [Waiting: backoff] ─▶ Running
+//	Running ─ own context done, returned its error ─▶ Stopped       Deferred, Waiting ─ own context done ─▶ Stopped
+//	Running ─ heartbeat missed ─▶ Stuck ─ beats again ─▶ Running,   Stuck ─ Run returns ─▶ Error
 //
-// An attempt ends with an error, a panic or a [runtime.Goexit] alike: in [Error], and the worker is run again as long as its
-// options allow and nobody stops it. What a worker does after its context is done decides how it ends: with nil it is a
-// [Success], with its context's error it was [Stopped], anything else is an [Error].
+// An attempt ends with an error, a panic or a [runtime.Goexit] alike: in [Error].
+//
+// # Restarting
+//
+// A worker that failed is run again as long as it has attempts left ([WithMaxExecutionsAttempts]), after a wait ([WithBackoff]),
+// unless its error is [Permanent]. An attempt that ran long enough ([WithHealthyAfter]) ends the row of failures: the next one
+// counts as the first. [RestartAlways] restarts after a success too. A worker that no longer tells that it is alive
+// ([WithHeartbeat]) has failed as well, but is not restarted before its Run has returned.
+//
+// # Ending
+//
+// What a worker does after its context is done decides how it ends: with nil it is a [Success], with its context's error it was
+// [Stopped], anything else is an [Error]; it is not restarted in any case. [context.Cause] tells why the context is done:
+// [ErrPoolStopped], [ErrWorkerStopped], [ErrHeartbeatMissed], the [*WorkerError] of a worker with [WithStopPoolOnFailure], or what
+// ended the context of Start.
+//
+// Nothing can end a goroutine from outside. A stop that takes too long therefore returns a [*StopError], which tells who has not
+// ended, and where it is.
 //
 // # Concurrency
 //
@@ -36,7 +53,10 @@
 // published github.com/ankorstore/yokai/worker, whose place this module takes.
 package worker
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Worker is a unit of background work that a [WorkerPool] runs.
 //
@@ -49,6 +69,35 @@ import "context"
 //
 // One worker is never run twice at the same time by one pool.
 type Worker interface {
+	// Name returns the name of the worker.
 	Name() string
+	// Run does the work, until it is done or ctx is.
 	Run(ctx context.Context) error
+}
+
+type funcWorker struct {
+	name string
+	run  HandlerFunc
+}
+
+// NewFuncWorker returns a [Worker] of a name and a function. A nil function is an error of its registration, as an empty name is.
+func NewFuncWorker(name string, run HandlerFunc) Worker {
+	return &funcWorker{name: name, run: run}
+}
+
+func (w *funcWorker) Name() string {
+	return w.name
+}
+
+func (w *funcWorker) Run(ctx context.Context) error {
+	return w.run(ctx)
+}
+
+// invalid returns why the worker cannot be registered.
+func (w *funcWorker) invalid() error {
+	if w.run == nil {
+		return errors.New("nil run function")
+	}
+
+	return nil
 }

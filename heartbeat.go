@@ -1,0 +1,103 @@
+package worker
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// heartbeatChecks is how often an attempt is checked within its heartbeat's timeout. A beat is then one atomic store, without a
+// look at the clock, and silence is noticed at most one check late.
+const heartbeatChecks = 10
+
+// heartbeat watches one attempt.
+type heartbeat struct {
+	s      *supervisor
+	cancel context.CancelCauseFunc // of the attempt
+	beaten atomic.Bool             // since the last check
+
+	timer *time.Timer
+	turn  chan struct{} // holds one token: who has it may use the fields below and record
+	quiet int           // checks since the last beat
+	stuck bool
+	ended bool
+}
+
+// Heartbeat tells that the worker whose context ctx derives from is alive, for a worker that was registered with
+// [WithHeartbeat]; for any other it does nothing. It is safe for concurrent use and costs one atomic store: call it as often as
+// there is progress to tell of.
+func Heartbeat(ctx context.Context) {
+	attempt, ok := ctx.(*attemptContext)
+	if !ok {
+		attempt, ok = ctx.Value(attemptKey{}).(*attemptContext)
+	}
+
+	if ok && attempt.heartbeat != nil {
+		attempt.heartbeat.beaten.Store(true)
+	}
+}
+
+// watch begins a heartbeat for an attempt, or returns nil where none was asked for.
+func (s *supervisor) watch(cancel context.CancelCauseFunc) *heartbeat {
+	if s.options.Heartbeat <= 0 {
+		return nil
+	}
+
+	h := &heartbeat{s: s, cancel: cancel, turn: make(chan struct{}, 1)}
+	h.turn <- struct{}{}
+	h.timer = time.AfterFunc(h.interval(), h.check)
+	<-h.turn
+
+	return h
+}
+
+func (h *heartbeat) interval() time.Duration {
+	return max(h.s.options.Heartbeat/heartbeatChecks, 1)
+}
+
+// check runs on a goroutine of its own whenever the timer fires.
+func (h *heartbeat) check() {
+	h.turn <- struct{}{}
+	defer func() { <-h.turn }()
+
+	// What a worker does once it was told to end is for the stop's timeout to judge.
+	if h.ended || h.s.ctx.Err() != nil {
+		return
+	}
+	defer h.timer.Reset(h.interval())
+
+	if h.beaten.Swap(false) {
+		h.resume()
+	} else if h.quiet++; h.quiet == heartbeatChecks {
+		h.miss()
+	}
+}
+
+func (h *heartbeat) miss() {
+	h.stuck = true
+	stack := h.s.generation.stacks.of(h.s.name)
+	h.cancel(ErrHeartbeatMissed)
+	h.s.record(heartbeatMissed, detail{text: h.s.options.Heartbeat.String(), err: ErrHeartbeatMissed, stack: stack})
+}
+
+func (h *heartbeat) resume() {
+	h.quiet = 0
+	if h.stuck {
+		h.stuck = false
+		h.s.record(heartbeatResumed, detail{})
+	}
+}
+
+// end ends the watch, after a check that is going on, and returns whether the attempt is stuck.
+func (h *heartbeat) end() bool {
+	if h == nil {
+		return false
+	}
+
+	h.turn <- struct{}{}
+	defer func() { <-h.turn }()
+	h.timer.Stop()
+	h.ended = true
+
+	return h.stuck
+}
