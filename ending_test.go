@@ -158,6 +158,7 @@ func TestShutdownWith10000WorkersReturnsSoonAfterItsDeadline(t *testing.T) {
 	require.ErrorAs(t, err, &stop)
 	require.Len(t, stop.Workers, 1)
 	assert.Contains(t, stop.Workers[0].Stack, "waitForRelease")
+	t.Logf("returned %s after its deadline", late)
 	assert.Less(t, late, 50*time.Millisecond)
 	close(release)
 	require.NoError(t, pool.Stop())
@@ -192,6 +193,19 @@ func TestWaitJoinsTheErrorsInRegistrationOrder(t *testing.T) {
 		require.NoError(t, pool.Stop())
 		require.EqualError(t, pool.Wait(t.Context()), err.Error(), "after Stop")
 	})
+}
+
+// A worker that recovered from its failures, and was stopped, has not failed.
+func TestWaitForgetsFailuresOfEarlierAttempts(t *testing.T) {
+	for name, last := range map[string]run{"stopped": block, "succeeded": succeed} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				pool := newPool(t, worker.WithWorker(inOrder("job", fail, panics, last), worker.WithMaxExecutionsAttempts(3)))
+				require.NoError(t, pool.Run(within(t, time.Minute)))
+				require.NoError(t, pool.Wait(t.Context()))
+			})
+		})
+	}
 }
 
 func TestRun(t *testing.T) {

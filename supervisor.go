@@ -33,6 +33,7 @@ type supervisor struct {
 
 	// The fields below belong to the goroutine, and to nobody once done is closed.
 	next      step
+	status    WorkerStatus    // while an attempt runs it belongs to who has the turn of its heartbeat
 	id        string          // of the coming or current attempt
 	logger    *zerolog.Logger // with that id
 	attempt   int             // the number of the current attempt, 0 before the first
@@ -70,9 +71,11 @@ func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
 		worker:     planned.registration.worker,
 		name:       planned.registration.name,
 		options:    planned.options,
-		series:     p.options.Metrics.of(planned.registration.name),
-		execution:  WorkerExecution{name: planned.registration.name, options: planned.options},
-		done:       make(chan struct{}),
+		series:     p.options.Metrics.launch(planned.registration.name),
+		execution: WorkerExecution{
+			name: planned.registration.name, options: planned.options, maxEvents: p.options.GlobalMaxEvents,
+		},
+		done: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(g.stageLocked(s.options.StopStage).ctx)
 
@@ -197,7 +200,7 @@ func (s *supervisor) settle() {
 
 	switch s.outcome.kind {
 	case cancelled:
-		s.next = leaving
+		s.next, s.failure = leaving, nil
 	case succeeded:
 		s.failures, s.failure = 0, nil
 		if s.options.RestartPolicy != RestartAlways {

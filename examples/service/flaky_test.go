@@ -23,8 +23,13 @@ func TestFlakyFailsPanicsAndRunsOn(t *testing.T) {
 		execution, err := pool.Execution(flakyName)
 		require.NoError(t, err)
 
-		<-time.After(2*flakyDelay - 1)
+		<-time.After(flakyDelay + flakyBackoff - 1)
 		synctest.Wait()
+		assert.Equal(t, worker.Waiting, execution.Status())
+
+		<-time.After(flakyDelay)
+		synctest.Wait()
+		assert.Equal(t, worker.Running, execution.Status())
 		assert.Equal(t, 2, execution.CurrentExecutionAttempt())
 
 		<-time.After(time.Hour)
@@ -33,7 +38,7 @@ func TestFlakyFailsPanicsAndRunsOn(t *testing.T) {
 		assert.Equal(t, worker.Running, execution.Status())
 
 		require.NoError(t, pool.Stop())
-		assert.NoError(t, failedWorkers(pool))
+		assert.NoError(t, pool.Wait(ctx))
 		assert.True(t, execution.HasEvent("stopping execution attempt 1/3 with error: "+errFlaky.Error()))
 		assert.True(t, execution.HasEvent("stopping execution attempt 2/3 with recovered panic: "+flakyPanic))
 		assert.Equal(t, 1, logs.count("recovered, running on"))
@@ -42,7 +47,7 @@ func TestFlakyFailsPanicsAndRunsOn(t *testing.T) {
 
 // A stop leaves a worker that has just failed as it is. Flaky's two failures are
 // no reason for the service to fail even then; another worker's is.
-func TestFailedWorkersLeavesOutWhatFlakyShows(t *testing.T) {
+func TestRunPoolLeavesOutWhatFlakyShows(t *testing.T) {
 	t.Parallel()
 
 	tests := map[string]struct {
@@ -52,8 +57,8 @@ func TestFailedWorkersLeavesOutWhatFlakyShows(t *testing.T) {
 	}{
 		"flaky's error":      {newFlaky(), 1, ""},
 		"flaky's panic":      {newFlaky(), 2, ""},
-		"flaky's last error": {failing{flakyName}, 3, "worker flaky failed: stopping execution attempt 3/3 with error: it does"},
-		"another's error":    {failing{"other"}, 1, "worker other failed: stopping execution attempt 1/3 with error: it does"},
+		"flaky's last error": {failing{flakyName}, 3, "worker flaky: it does"},
+		"another's error":    {failing{"other"}, 1, "worker other: it does"},
 	}
 
 	for name, test := range tests {
@@ -79,11 +84,14 @@ func TestFailedWorkersLeavesOutWhatFlakyShows(t *testing.T) {
 	}
 }
 
-// newTestPool returns a pool of that worker, with as many attempts as flaky has.
+// newTestPool returns a pool of that worker, restarted as flaky is.
 func newTestPool(t *testing.T, w worker.Worker, options ...worker.WorkerExecutionOption) *worker.WorkerPool {
 	t.Helper()
 
-	options = append(options, worker.WithMaxExecutionsAttempts(flakyAttempts))
+	options = append(options,
+		worker.WithMaxExecutionsAttempts(flakyAttempts),
+		worker.WithBackoff(worker.ConstantBackoff(flakyBackoff)),
+	)
 	pool, err := worker.NewDefaultWorkerPoolFactory().Create(worker.WithWorker(w, options...))
 	require.NoError(t, err)
 

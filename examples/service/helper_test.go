@@ -3,12 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/ankorstore/yokai/worker"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -154,6 +158,43 @@ func (s *service) lastLine() string {
 	lines := s.stderr.lines()
 
 	return lines[len(lines)-1]
+}
+
+// newServicePool returns the service's own pool, which indexes one file and
+// checks the metrics at url.
+func newServicePool(t *testing.T, url string) *worker.WorkerPool {
+	t.Helper()
+
+	dir := writeTree(t, map[string]string{"a.go": "a\n"})
+	pool, err := newPool(config{dir: dir, out: filepath.Join(t.TempDir(), "index.json")}, url, nil)
+	require.NoError(t, err)
+
+	return pool
+}
+
+const goodMetrics = "# TYPE worker_executions_total counter\n" +
+	"worker_executions_total{status=\"started\",worker=\"a\"} 1\n"
+
+// newMetricsServer starts a server of [goodMetrics], which it serves as long as
+// good, called at each request, returns true. It returns the server's URL. It
+// must not be called in a synctest bubble, whose time would wait for it.
+func newMetricsServer(t *testing.T, good func() bool) (url string) {
+	t.Helper()
+
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !good() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+
+		_, _ = io.WriteString(w, goodMetrics)
+	}))
+	t.Cleanup(server.Close)
+
+	return server.URL
+}
+
+func alwaysGood() bool {
+	return true
 }
 
 // writeTree creates a tree of files, given by slash-separated path and content,

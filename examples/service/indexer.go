@@ -7,7 +7,13 @@ import (
 	"github.com/ankorstore/yokai/worker"
 )
 
-const indexerName = "indexer"
+const (
+	indexerName = "indexer"
+
+	// indexerHeartbeat is longer than any single read takes, unless the file
+	// system hangs.
+	indexerHeartbeat = 10 * time.Second
+)
 
 // indexer is a worker that counts the files, lines and bytes of a tree once,
 // by extension, and writes the result to a file.

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ankorstore/yokai/worker"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -259,6 +260,69 @@ func TestIndexerReportsProgressEverySecond(t *testing.T) {
 	assertEmptyDir(t, dir)
 }
 
+func TestIndexerIsStuckWhereItsFileSystemHangs(t *testing.T) {
+	t.Parallel()
+
+	url := newMetricsServer(t, alwaysGood)
+
+	synctest.Test(t, func(t *testing.T) {
+		pool := newServicePool(t, url)
+		release := make(chan struct{})
+		indexerOf(t, pool).open = func(name string) (fs.ReadDirFile, error) {
+			<-release
+
+			return openOS(name)
+		}
+
+		require.NoError(t, pool.Start(t.Context()))
+		execution, err := pool.Execution(indexerName)
+		require.NoError(t, err)
+
+		<-time.After(indexerHeartbeat - 1)
+		synctest.Wait()
+		assert.Equal(t, worker.Running, execution.Status())
+
+		<-time.After(indexerHeartbeat)
+		synctest.Wait()
+		assert.Equal(t, worker.Stuck, execution.Status())
+
+		close(release)
+		synctest.Wait()
+		assert.Equal(t, worker.Error, execution.Status())
+
+		require.NoError(t, pool.Stop())
+		require.EqualError(t, pool.Wait(t.Context()), "worker indexer: heartbeat missed: context canceled")
+	})
+}
+
+func TestIndexerIsNotStuckWhereItsFileSystemIsSlow(t *testing.T) {
+	t.Parallel()
+
+	url := newMetricsServer(t, alwaysGood)
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*indexerHeartbeat)
+		defer cancel()
+
+		pool := newServicePool(t, url)
+		x := indexerOf(t, pool)
+		x.open = func(name string) (fs.ReadDirFile, error) {
+			file, err := openOS(name)
+			if name != x.dir {
+				file = &slowFile{ReadDirFile: file}
+			}
+
+			return file, err
+		}
+
+		require.NoError(t, runPool(ctx, pool))
+		execution, err := pool.Execution(indexerName)
+		require.NoError(t, err)
+		assert.Equal(t, worker.Stopped, execution.Status())
+		assert.NoError(t, execution.LastError())
+	})
+}
+
 func TestProgressRate(t *testing.T) {
 	t.Parallel()
 
@@ -306,6 +370,16 @@ func (f *slowFile) Read(p []byte) (int, error) {
 	<-time.After(30 * time.Millisecond)
 
 	return copy(p, make([]byte, 150_000)), nil
+}
+
+// indexerOf returns the indexer of a pool, to change it before the pool is started.
+func indexerOf(t *testing.T, pool *worker.WorkerPool) *indexer {
+	t.Helper()
+
+	registration, err := pool.Registration(indexerName)
+	require.NoError(t, err)
+
+	return registration.Worker().(*indexer)
 }
 
 func assertIndex(t *testing.T, name, want string) {

@@ -5,17 +5,18 @@
 // It runs four workers:
 //
 //   - indexer counts the files, lines and bytes of a source tree by extension,
-//     and writes them to a JSON file;
+//     and writes them to a JSON file; its heartbeat tells a walk that hangs
+//     from one that is long;
 //   - sampler logs goroutines, heap and garbage collection pauses every second;
-//   - selfcheck gets the service's own /metrics every second, and fails when
-//     the answer is wrong;
+//   - selfcheck gets the service's own /metrics every second; when the answer
+//     is wrong it fails, and the pool runs it again after a growing backoff;
 //   - flaky fails once, panics once, and then runs on.
 //
 // It serves /metrics over HTTP, logs to standard error, and with -trace writes
 // its spans to standard output, one JSON object per line. It ends on Ctrl-C, on
-// SIGTERM, or after -duration. The exit status is 1 when a worker has failed or
-// the service could not start, with the reason on the last line, and 2 when the
-// command line is wrong.
+// SIGTERM, or after -duration. The exit status is 1 when a worker has failed for
+// good, one has not stopped in time or the service could not start, with the
+// reason on the last line, and 2 when the command line is wrong.
 //
 //	go run ./examples/service -duration 10s
 package main

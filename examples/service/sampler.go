@@ -18,10 +18,9 @@ const (
 	gcPausesMetric   = "/sched/pauses/total/gc:seconds"
 )
 
-// sampler is a worker that logs the state of the Go runtime every second:
-// the goroutines alive, the bytes of heap objects, and how many pauses the
-// garbage collector has made since the sample before and how long the longest
-// of them was at most.
+// sampler logs the state of the Go runtime: the goroutines alive, the bytes of
+// heap objects, and how many pauses the garbage collector has made since the
+// sample before and how long the longest of them was at most.
 type sampler struct {
 	samples []metrics.Sample // goroutines, heap, pauses
 	pauses  []uint64         // number of pauses in each bucket, as of the last sample
@@ -35,16 +34,6 @@ func newSampler() *sampler {
 			{Name: gcPausesMetric},
 		},
 	}
-}
-
-// Name returns the name of the worker.
-func (s *sampler) Name() string {
-	return samplerName
-}
-
-// Run samples at once and then every second, until ctx is done.
-func (s *sampler) Run(ctx context.Context) error {
-	return every(ctx, samplerInterval, s.sample)
 }
 
 // sample takes and logs one sample. It never fails.

@@ -17,11 +17,17 @@ const (
 	selfcheckInterval = time.Second
 	selfcheckTimeout  = 5 * time.Second // for one answer, body included
 	selfcheckFamily   = "worker_executions_total"
+
+	// A failed check is repeated after a wait of at most 0.5 s, then 1 s, 2 s
+	// and 4 s. The fifth failure in a row is the last, unless the checks had
+	// gone well for a while before it.
+	selfcheckAttempts     = 5
+	selfcheckMinBackoff   = 500 * time.Millisecond
+	selfcheckMaxBackoff   = 10 * time.Second
+	selfcheckHealthyAfter = 10 * time.Second
 )
 
-// selfcheck is a worker that gets the service's own metrics every second. It
-// fails if they do not come with status 200 within 5 seconds, or come without
-// the pool's counters.
+// selfcheck checks the service's own metrics.
 type selfcheck struct {
 	url    string
 	client *http.Client
@@ -39,17 +45,9 @@ func newSelfcheck(url string) *selfcheck {
 	}
 }
 
-// Name returns the name of the worker.
-func (s *selfcheck) Name() string {
-	return selfcheckName
-}
-
-// Run checks at once and then every second, until a check fails or ctx is done.
-func (s *selfcheck) Run(ctx context.Context) error {
-	return every(ctx, selfcheckInterval, s.check)
-}
-
-// check makes one check. It returns ctx's error if ctx ended it.
+// check gets the metrics. It fails if they do not come with status 200 within 5
+// seconds, or come without the pool's counters, and returns ctx's error if ctx
+// ended it.
 func (s *selfcheck) check(ctx context.Context) (err error) {
 	ctx, span := worker.CtxTracer(ctx).Start(ctx, "GET "+metricsPath)
 	defer func() { endSpan(span, err) }()

@@ -28,31 +28,26 @@ const (
 	drainTimeout = 5 * time.Second
 )
 
-// server serves the service's metrics over HTTP.
+// server serves what the service tells about itself over HTTP.
 type server struct {
 	http *http.Server
 	done chan error // receives why serving ended; holds 1, so that the sender never blocks
 }
 
-// startServer serves the Go runtime's, the process's and the workers' metrics
-// on listener until stop is called, and logs the address. If serving ends for
-// another reason it calls failed with it. It does not keep ctx for requests: a
-// request under way when ctx ends is answered.
+// startServer serves the pool's [newHandler] on listener until stop is called,
+// and logs the address. If serving ends for another reason it calls failed with
+// it. It does not keep ctx for requests: a request under way when ctx ends is
+// answered.
 func startServer(
 	ctx context.Context,
 	listener net.Listener,
-	metrics *worker.WorkerMetrics,
+	pool *worker.WorkerPool,
 	failed context.CancelCauseFunc,
-) (*server, error) {
-	handler, err := newHandler(metrics)
-	if err != nil {
-		return nil, err
-	}
-
+) *server {
 	logger := zerolog.Ctx(ctx)
 	s := &server{
 		http: &http.Server{
-			Handler:           handler,
+			Handler:           newHandler(pool),
 			ReadHeaderTimeout: readHeaderTimeout,
 			ErrorLog:          log.New(logger, "", 0),
 		},
@@ -62,7 +57,7 @@ func startServer(
 	go s.serve(listener, failed)
 	logger.Info().Str("url", metricsURL(listener.Addr())).Msg("listening")
 
-	return s, nil
+	return s
 }
 
 func (s *server) serve(listener net.Listener, failed context.CancelCauseFunc) {
@@ -91,21 +86,19 @@ func (s *server) stop() error {
 	return <-s.done
 }
 
-func newHandler(metrics *worker.WorkerMetrics) (http.Handler, error) {
+// newHandler serves the metrics of the Go runtime, the process and the workers.
+func newHandler(pool *worker.WorkerPool) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		pool.Metrics(),
 	)
-
-	if err := metrics.Register(registry); err != nil {
-		return nil, err
-	}
 
 	mux := http.NewServeMux()
 	mux.Handle("GET "+metricsPath, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 
-	return mux, nil
+	return mux
 }
 
 // metricsURL returns the URL of the metrics served on addr.

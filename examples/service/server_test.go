@@ -14,8 +14,8 @@ import (
 func TestHandlerServesTheMetricsOfRuntimeAndWorkers(t *testing.T) {
 	t.Parallel()
 
-	handler, err := newHandler(worker.NewWorkerMetrics("", "").IncrementWorkerExecutionStart("some-worker"))
-	require.NoError(t, err)
+	metrics := worker.NewWorkerMetrics("", "").IncrementWorkerExecutionStart("some-worker")
+	handler := newHandler(worker.NewWorkerPool(worker.WithMetrics(metrics)))
 
 	for path, want := range map[string]int{
 		"/metrics": http.StatusOK,

@@ -8,15 +8,19 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 )
 
 var errDurationPassed = errors.New("the -duration has passed")
+
+// stopTimeout bounds how long a stop waits for the workers. The error of a stop
+// that takes longer names those that hang.
+const stopTimeout = 10 * time.Second
 
 // serve runs the service until ctx is done, the duration of cfg has passed or
 // HTTP cannot be served any more. It then stops the workers, after them the
@@ -32,9 +36,14 @@ func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 		return fmt.Errorf("cannot serve -addr: %w", err)
 	}
 
+	var provider trace.TracerProvider // nil: the global one, which drops all spans
 	if cfg.trace {
-		shutdown := installTracing(stdout)
-		defer shutdown()
+		provider = newTracerProvider(stdout)
+	}
+
+	pool, err := newPool(cfg, metricsURL(listener.Addr()), provider)
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
 
 	if cfg.duration > 0 {
@@ -43,26 +52,39 @@ func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 		defer cancel()
 	}
 
-	return serveListener(newLogger(stderr).WithContext(ctx), cfg, listener)
+	return servePool(newLogger(stderr).WithContext(ctx), pool, listener)
 }
 
-// serveListener is serve from the point on where nothing is missing to start.
-// It closes listener.
-func serveListener(ctx context.Context, cfg config, listener net.Listener) error {
+// newPool returns the pool of the service's workers, not yet started.
+func newPool(cfg config, metricsURL string, provider trace.TracerProvider) (*worker.WorkerPool, error) {
+	return worker.NewDefaultWorkerPoolFactory().Create(
+		worker.WithGlobalStopTimeout(stopTimeout),
+		worker.WithTracerProvider(provider),
+
+		worker.WithWorker(newIndexer(cfg.dir, cfg.out), worker.WithHeartbeat(indexerHeartbeat)),
+		worker.WithWorker(worker.NewPeriodicWorker(samplerName, samplerInterval, newSampler().sample)),
+		worker.WithWorker(
+			worker.NewPeriodicWorker(selfcheckName, selfcheckInterval, newSelfcheck(metricsURL).check),
+			worker.WithMaxExecutionsAttempts(selfcheckAttempts),
+			worker.WithBackoff(worker.ExponentialBackoff(selfcheckMinBackoff, selfcheckMaxBackoff)),
+			worker.WithHealthyAfter(selfcheckHealthyAfter),
+		),
+		worker.WithWorker(
+			newFlaky(),
+			worker.WithMaxExecutionsAttempts(flakyAttempts),
+			worker.WithBackoff(worker.ConstantBackoff(flakyBackoff)),
+		),
+	)
+}
+
+// servePool runs pool until ctx is done, and serves HTTP on listener until the
+// pool has stopped. It closes listener.
+func servePool(ctx context.Context, pool *worker.WorkerPool, listener net.Listener) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	pool, err := newPool(cfg, metricsURL(listener.Addr()))
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-
 	// Without /metrics the service is of no use, so its failure stops the pool.
-	server, err := startServer(ctx, listener, pool.Metrics(), cancel)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-
+	server := startServer(ctx, listener, pool, cancel)
 	runErr := runPool(ctx, pool)
 	// The server goes last: the workers' final counts are there to be
 	// scraped, and selfcheck never sees it gone.
@@ -71,65 +93,21 @@ func serveListener(ctx context.Context, cfg config, listener net.Listener) error
 	return errors.Join(runErr, stopErr)
 }
 
-// newPool returns the pool of the service's workers, not yet started.
-func newPool(cfg config, metricsURL string) (*worker.WorkerPool, error) {
-	return worker.NewDefaultWorkerPoolFactory().Create(
-		worker.WithWorker(newIndexer(cfg.dir, cfg.out)),
-		worker.WithWorker(newSampler()),
-		worker.WithWorker(newSelfcheck(metricsURL)),
-		worker.WithWorker(newFlaky(), worker.WithMaxExecutionsAttempts(flakyAttempts)),
-	)
-}
-
-// runPool runs pool until ctx is done and all its workers have returned. The
-// error tells which workers failed and why; nil if none did.
+// runPool runs pool until ctx is done, and logs the cause of that. The error
+// tells which workers failed and why, and which did not stop; nil if none.
 func runPool(ctx context.Context, pool *worker.WorkerPool) error {
-	if err := pool.Start(ctx); err != nil {
-		return err
+	logged := make(chan struct{})
+	dontLog := context.AfterFunc(ctx, func() {
+		defer close(logged)
+		zerolog.Ctx(ctx).Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping")
+	})
+
+	err := pool.Run(ctx)
+	if !dontLog() {
+		<-logged
 	}
 
-	<-ctx.Done()
-	zerolog.Ctx(ctx).Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping")
-
-	stopErr := pool.Stop()
-
-	return errors.Join(stopErr, failedWorkers(pool))
-}
-
-// failedWorkers returns an error for each worker of the stopped pool that ended
-// in [worker.Error], joined and sorted by name. The failures that flaky is there
-// to show do not count, should the stop have come before its recovery.
-func failedWorkers(pool *worker.WorkerPool) error {
-	executions := pool.Executions()
-	names := make([]string, 0, len(executions))
-
-	for name, execution := range executions {
-		shown := name == flakyName && execution.CurrentExecutionAttempt() < flakyAttempts
-		if execution.Status() == worker.Error && !shown {
-			names = append(names, name)
-		}
-	}
-
-	slices.Sort(names)
-
-	errs := make([]error, 0, len(names))
-	for _, name := range names {
-		errs = append(errs, fmt.Errorf("worker %s failed: %s", name, lastAttemptEnd(executions[name])))
-	}
-
-	return errors.Join(errs...)
-}
-
-// lastAttemptEnd returns the message with which the last attempt of execution
-// ended. It carries the error or the panic.
-func lastAttemptEnd(execution *worker.WorkerExecution) string {
-	for _, event := range slices.Backward(execution.Events()) {
-		if strings.HasPrefix(event.Message(), "stopping execution attempt") {
-			return event.Message()
-		}
-	}
-
-	return "unknown reason"
+	return exceptShown(err)
 }
 
 // newLogger returns a logger that writes readable lines to w, in color if w is

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io/fs"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/rs/zerolog"
@@ -80,7 +82,7 @@ func TestServiceFailsIfAWorkerFails(t *testing.T) {
 	s := startService(t, "-addr", "127.0.0.1:0", "-dir", t.TempDir(), "-out", out)
 	s.stderr.waitFor(t, "writing the index")
 	require.Equal(t, exitFailure, s.stop(), s.stderr)
-	assert.Contains(t, s.lastLine(), "service: worker indexer failed: stopping execution attempt 1/1 with error: writing the index: open ")
+	assert.Contains(t, s.lastLine(), "service: worker indexer: writing the index: open ")
 	assert.NotContains(t, s.lastLine(), flakyName)
 }
 
@@ -98,17 +100,14 @@ func TestServiceFailsIfItCannotServe(t *testing.T) {
 }
 
 func TestServiceFailsIfServingEnds(t *testing.T) {
-	dir := t.TempDir()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 
+	pool := newServicePool(t, metricsURL(listener.Addr()))
 	logs := newOutput()
 	ended := make(chan error)
 
-	go func() {
-		ctx := newLogger(logs).WithContext(t.Context())
-		ended <- serveListener(ctx, config{dir: dir, out: filepath.Join(dir, "index.json")}, listener)
-	}()
+	go func() { ended <- servePool(newLogger(logs).WithContext(t.Context()), pool, listener) }()
 
 	logs.waitFor(t, "recovered, running on")
 	require.NoError(t, listener.Close())
@@ -116,21 +115,46 @@ func TestServiceFailsIfServingEnds(t *testing.T) {
 	assert.Contains(t, logs.String(), "stopping cause=\"serving HTTP failed")
 }
 
-func TestFailedWorkersNamesEachInOrder(t *testing.T) {
+func TestRunPoolNamesEachFailedWorkerInOrder(t *testing.T) {
 	t.Parallel()
 
 	synctest.Test(t, func(t *testing.T) {
+		ctx, logs := loggingContext(t)
 		pool, err := worker.NewDefaultWorkerPoolFactory().Create(
 			worker.WithWorker(failing{"b"}),
 			worker.WithWorker(failing{"a"}),
 		)
 		require.NoError(t, err)
-		require.NoError(t, pool.Start(t.Context()))
-		synctest.Wait()
-		require.NoError(t, pool.Stop())
 
-		assert.Equal(t, "worker a failed: stopping execution attempt 1/1 with error: it does; "+
-			"worker b failed: stopping execution attempt 1/1 with error: it does", oneLine(failedWorkers(pool)))
+		assert.Equal(t, "worker b: it does; worker a: it does", oneLine(runPool(ctx, pool)))
+		assert.Zero(t, logs.count(`"message":"stopping"`), "it has ended by itself")
+	})
+}
+
+func TestRunPoolNamesAWorkerThatDoesNotStop(t *testing.T) {
+	t.Parallel()
+
+	url := newMetricsServer(t, alwaysGood)
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, logs := loggingContext(t)
+		ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errDurationPassed)
+		defer cancel()
+
+		release := make(chan struct{})
+		defer close(release)
+
+		pool := newServicePool(t, url).Register(
+			worker.NewWorkerRegistration(worker.NewFuncWorker("hanging", func(context.Context) error {
+				<-release
+
+				return nil
+			})),
+			worker.NewWorkerRegistration(failing{"other"}),
+		)
+
+		assert.Equal(t, "worker other: it does; stop timed out: still running: hanging (running for 1m10s)", oneLine(runPool(ctx, pool)))
+		assert.Equal(t, 1, logs.count(`"cause":"`+errDurationPassed.Error()+`","message":"stopping"`))
 	})
 }
 

@@ -7,29 +7,18 @@ import (
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
 
-// installTracing makes every span that ends from now on be written to w, with
-// the attributes of the worker it belongs to. The returned function ends that,
-// and puts the tracer provider back that was there before.
-func installTracing(w io.Writer) (shutdown func()) {
-	// The syncer writes each span as it ends, one at a time, so nothing is
-	// buffered that a crash could lose.
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(newSpanWriter(w)))
-	before := otel.GetTracerProvider()
-
-	otel.SetTracerProvider(worker.AnnotateTracerProvider(provider))
-
-	return func() {
-		otel.SetTracerProvider(before)
-		// Nothing is buffered, so there is nothing to flush that could fail.
-		_ = provider.Shutdown(context.Background())
-	}
+// newTracerProvider returns a provider that writes each span to w when it ends,
+// with the attributes of the worker it belongs to.
+func newTracerProvider(w io.Writer) trace.TracerProvider {
+	// The syncer writes one span at a time and buffers none, so there is none
+	// that a crash could lose, and nothing to shut down.
+	return worker.AnnotateTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(newSpanWriter(w))))
 }
 
 // endSpan ends span, and marks it as failed if err is not nil.

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
 func TestServiceWritesTheSpansOfItsWorkers(t *testing.T) {
@@ -45,15 +44,13 @@ func TestSpanWriter(t *testing.T) {
 	t.Parallel()
 
 	out := newOutput()
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(newSpanWriter(out)))
-	tracer := provider.Tracer("test")
+	tracer := newTracerProvider(out).Tracer("test")
 
 	ctx, parent := tracer.Start(t.Context(), "parent")
 	_, child := tracer.Start(ctx, "child")
 	child.SetAttributes(attribute.Int("n", 1), attribute.String("s", "<>"))
 	endSpan(child, errors.New("it failed"))
 	endSpan(parent, nil)
-	require.NoError(t, provider.Shutdown(t.Context()))
 
 	lines := out.lines()
 	require.Len(t, lines, 2)

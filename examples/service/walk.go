@@ -186,9 +186,11 @@ func (w *walk) file(ctx context.Context, name string) (lines, size int64, err er
 	}
 }
 
-// checkpoint returns ctx's error if ctx is done, and reports progress if that
-// is due.
+// checkpoint tells that the walk goes on, and reports its progress if that is
+// due. It returns ctx's error if ctx is done.
 func (w *walk) checkpoint(ctx context.Context) error {
+	worker.Heartbeat(ctx)
+
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
