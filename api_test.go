@@ -214,6 +214,17 @@ var (
 		worker.ErrGoexit,
 	}
 
+	_ func(*worker.WorkerPool) worker.PoolReport            = (*worker.WorkerPool).Report
+	_ func(*worker.WorkerExecution) int                     = (*worker.WorkerExecution).DroppedEvents
+	_ func(int) worker.WorkerPoolOption                     = worker.WithGlobalMaxEvents
+	_ func(func(worker.Transition)) worker.WorkerPoolOption = worker.WithGlobalListener
+	_ func() worker.Middleware                              = worker.NewTracingMiddleware
+	_ prometheus.Collector                                  = (*worker.WorkerMetrics)(nil)
+
+	_ = worker.Transition{
+		Worker: "", ExecutionID: "", Attempt: int(0), From: worker.Unknown, To: worker.Unknown, Message: "", Err: error(nil), At: time.Time{},
+	}
+
 	_ worker.BackoffFunc                                                                      = (func(failures int, err error) time.Duration)(nil)
 	_ func(min, max time.Duration) worker.BackoffFunc                                         = worker.ExponentialBackoff
 	_ func(time.Duration) worker.BackoffFunc                                                  = worker.ConstantBackoff

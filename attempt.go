@@ -42,7 +42,7 @@ func (s *supervisor) runAttempt() {
 // execute turns whatever the worker and its middlewares do into the outcome. The user's errors and panic values are asked for
 // their texts here too, since they may misbehave like Run itself.
 func (s *supervisor) execute(ctx context.Context) {
-	s.outcome = outcome{kind: goexited, detail: detail{err: ErrGoexit}}
+	s.outcome = outcome{kind: goexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
 
 	returned := false
 	defer func() {

@@ -117,10 +117,10 @@ func ExampleWorkerMetrics() {
 	_ = pool.Start(context.Background())
 	_ = pool.Stop()
 
-	fmt.Print(scrape(registry))
+	for _, sample := range samples(registry, "shop_worker_executions_total") {
+		fmt.Println(sample)
+	}
 	// Output:
-	// # HELP shop_worker_executions_total Total number of workers executions
-	// # TYPE shop_worker_executions_total counter
 	// shop_worker_executions_total{status="started",worker="greeter"} 1
 	// shop_worker_executions_total{status="success",worker="greeter"} 1
 }
@@ -307,4 +307,32 @@ func ExampleNewPeriodicWorker() {
 	_ = pool.Stop()
 	// Output:
 	// hello
+}
+
+// A listener is told of each transition of each worker.
+func ExampleWithGlobalListener() {
+	pool := worker.NewWorkerPool(
+		worker.WithGlobalListener(func(t worker.Transition) {
+			if t.Err != nil {
+				fmt.Println(t.Worker, "went from", t.From, "to", t.To, "with", t.Err)
+			}
+		}),
+		worker.WithWorker(worker.NewFuncWorker("mailer", func(context.Context) error { return errors.New("no connection") })),
+	)
+	_ = pool.Run(context.Background())
+	// Output:
+	// mailer went from running to error with no connection
+}
+
+// A report is a snapshot of the whole pool.
+func ExampleWorkerPool_Report() {
+	pool := worker.NewWorkerPool(worker.WithWorker(&Mailer{}, worker.WithMaxExecutionsAttempts(3)))
+	_ = pool.Run(context.Background())
+
+	report := pool.Report()
+	for _, w := range report.Workers {
+		fmt.Println(w.Name, w.Status, w.Attempt, w.MaxAttempts, w.LastError)
+	}
+	// Output:
+	// mailer success 2 3 no connection
 }

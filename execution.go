@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// defaultMaxEvents bounds the events that an execution keeps.
-const defaultMaxEvents = 1000
-
 // WorkerExecution represents a [Worker] execution within the [WorkerPool], from the start of the worker to its end: the status
 // of the worker, its current attempt, and the events of its attempts.
 //
@@ -24,17 +21,23 @@ type WorkerExecution struct {
 	options                 ExecutionOptions
 	events                  []WorkerExecutionEvent // a ring once it is full
 	oldest                  int                    // where the ring begins
+	maxEvents               int                    // its size, 0 for no bound
+	droppedEvents           int
+	since                   time.Time // of the status
 	startedAt, endedAt      time.Time
 	nextAttemptAt           time.Time
 	consecutiveFailures     int
 	lastError               error
+	lastErrorText           string
+	lastStack               string
+	gaveUp                  bool
 }
 
 // NewWorkerExecution returns a new [WorkerExecution].
 func NewWorkerExecution(id string, name string, options ExecutionOptions) *WorkerExecution {
 	options.Middlewares = slices.Clone(options.Middlewares)
 
-	return &WorkerExecution{id: id, name: name, options: options}
+	return &WorkerExecution{id: id, name: name, options: options, maxEvents: DefaultMaxEvents}
 }
 
 // Id returns the id of the current attempt of the [WorkerExecution], the one that its log records, spans and events carry. It
@@ -209,7 +212,7 @@ func (e *WorkerExecution) LastError() error {
 }
 
 // Events returns a copy of the [WorkerExecution] list of [WorkerExecutionEvent], the oldest first. An execution keeps its
-// newest 1000 events.
+// newest 1000 events, or as many as [WithGlobalMaxEvents] says.
 func (e *WorkerExecution) Events() []*WorkerExecutionEvent {
 	e.mu.Lock()
 	ordered := slices.Concat(e.events[e.oldest:], e.events[:e.oldest])
@@ -221,6 +224,14 @@ func (e *WorkerExecution) Events() []*WorkerExecutionEvent {
 	}
 
 	return events
+}
+
+// DroppedEvents returns how many events were dropped because newer ones took their place.
+func (e *WorkerExecution) DroppedEvents() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.droppedEvents
 }
 
 // HasEvent returns true if a [WorkerExecutionEvent] was found for a given message, among those that Events returns.
@@ -241,55 +252,48 @@ func (e *WorkerExecution) AddEvent(message string) *WorkerExecution {
 	return e
 }
 
-// change is a transition as an execution sees it.
-type change struct {
-	kind        kind
-	to          WorkerStatus
-	executionID string
-	attempt     int
-	failures    int
-	message     string
-	at          time.Time
-	detail
-}
-
 // apply is what record does to an execution.
 func (e *WorkerExecution) apply(c change) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	e.id = c.executionID
-	e.currentExecutionAttempt = c.attempt
+	e.id = c.ExecutionID
+	e.currentExecutionAttempt = c.Attempt
 	e.consecutiveFailures = c.failures
 	e.nextAttemptAt = time.Time{}
-	if c.to != unchanged {
-		e.status = c.to
+	if c.To != e.status {
+		e.status, e.since = c.To, c.At
+	}
+	if c.stack != "" {
+		e.lastStack = c.stack
 	}
 
-	switch c.kind {
-	case starting:
-		e.startedAt, e.endedAt = c.at, time.Time{}
-	case succeeded, cancelled:
-		e.endedAt = c.at
-	case failed, panicked, goexited:
-		e.endedAt, e.lastError = c.at, c.err
-	case deferring, waiting:
-		if c.delay < forever {
-			e.nextAttemptAt = c.at.Add(c.delay)
+	switch {
+	case c.kind == starting:
+		e.startedAt, e.endedAt = c.At, time.Time{}
+	case c.kind.endsAttempt():
+		e.endedAt = c.At
+		if c.Err != nil {
+			e.lastError, e.lastErrorText = c.Err, c.text
 		}
+	case c.kind == exhausted, c.kind == permanent:
+		e.gaveUp = c.To == Error
+	case 0 < c.delay && c.delay < forever:
+		e.nextAttemptAt = c.At.Add(c.delay)
 	}
 
-	e.addEventLocked(c.message, c.at)
+	e.addEventLocked(c.Message, c.At)
 }
 
 func (e *WorkerExecution) addEventLocked(message string, at time.Time) {
 	event := WorkerExecutionEvent{executionID: e.id, message: message, timestamp: at}
 
-	if len(e.events) < defaultMaxEvents {
+	if e.maxEvents <= 0 || len(e.events) < e.maxEvents {
 		e.events = append(e.events, event)
 		return
 	}
 
+	e.droppedEvents++
 	e.events[e.oldest] = event
 	e.oldest = (e.oldest + 1) % len(e.events)
 }

@@ -142,6 +142,11 @@ func metricsText(t testing.TB, collector prometheus.Collector, family string) []
 	registry := prometheus.NewPedanticRegistry()
 	require.NoError(t, registry.Register(collector))
 
+	return samples(registry, family)
+}
+
+// samples returns the samples of a metric family in the text format.
+func samples(registry *prometheus.Registry, family string) []string {
 	samples := []string{}
 	for line := range strings.Lines(scrape(registry)) {
 		if strings.HasPrefix(line, family+"{") {

@@ -3,8 +3,9 @@ package worker
 import (
 	"errors"
 	"maps"
+	"slices"
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -38,32 +39,61 @@ var statusLabels = [...]string{
 	countStopped:   ExecutionStopped,
 }
 
-// WorkerMetrics allows the [WorkerPool] to send worker metrics to a [prometheus.Registry]: the counter
-// worker_executions_total by worker and status. It is a [prometheus.Collector], so that any [prometheus.Registerer] takes it.
+// durationBuckets are seconds, from a tenth to a day.
+var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600}
+
+// WorkerMetrics allows the [WorkerPool] to send worker metrics to a [prometheus.Registry]. It is one [prometheus.Collector] with
+// these families, all under the same namespace and subsystem, and with the label "worker":
 //
-// It counts from its creation, registered or not, and is safe for concurrent use.
+//   - worker_executions_total, a counter, also by status: started, restarted, success, error, stopped;
+//   - worker_up, a gauge: 1 while the worker's status is running, else 0;
+//   - worker_stuck, a gauge: 1 while it misses its heartbeat, else 0;
+//   - worker_consecutive_failures, a gauge: how many attempts have failed in a row;
+//   - worker_last_success_timestamp_seconds, a gauge: when an attempt last succeeded, absent before;
+//   - worker_panics_total, a counter of attempts that panicked;
+//   - worker_execution_duration_seconds, a histogram of how long attempts took, from 0.1 s to 1 day, with native buckets too.
+//
+// A worker appears once it has started. All is counted from the creation of the metrics, registered or not. Several pools may share
+// metrics; their workers of one name then share its series. It is safe for concurrent use.
 type WorkerMetrics struct {
-	executions *prometheus.Desc
+	executions  *prometheus.Desc
+	up          *prometheus.Desc
+	stuck       *prometheus.Desc
+	failures    *prometheus.Desc
+	lastSuccess *prometheus.Desc
+	panics      *prometheus.Desc
+	durations   *prometheus.HistogramVec
 
 	mu     sync.RWMutex // guards the map, not what it holds
 	series map[string]*workerSeries
 }
 
-// workerSeries is what is measured of one worker. Workers whose names differ only in what [Sanitize] changes share one.
-type workerSeries struct {
-	executions [len(statusLabels)]atomic.Uint64
-}
-
 // NewWorkerMetrics returns a new [WorkerMetrics], and accepts metrics namespace and subsystem. Both go through [Sanitize] and
 // may be empty.
 func NewWorkerMetrics(namespace string, subsystem string) *WorkerMetrics {
+	namespace, subsystem = Sanitize(namespace), Sanitize(subsystem)
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, append([]string{"worker"}, labels...), nil)
+	}
+
 	return &WorkerMetrics{
-		executions: prometheus.NewDesc(
-			prometheus.BuildFQName(Sanitize(namespace), Sanitize(subsystem), "worker_executions_total"),
-			"Total number of workers executions",
-			[]string{"worker", "status"},
-			nil,
-		),
+		executions:  desc("worker_executions_total", "Total number of workers executions", "status"),
+		up:          desc("worker_up", "Whether the worker is running."),
+		stuck:       desc("worker_stuck", "Whether the worker misses its heartbeat."),
+		failures:    desc("worker_consecutive_failures", "Number of attempts that have failed in a row."),
+		lastSuccess: desc("worker_last_success_timestamp_seconds", "Time at which an attempt last succeeded."),
+		panics:      desc("worker_panics_total", "Total number of attempts that panicked."),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace,
+			Subsystem: subsystem,
+			Name:      "worker_execution_duration_seconds",
+			Help:      "How long attempts took.",
+			Buckets:   durationBuckets,
+
+			NativeHistogramBucketFactor:     1.1,
+			NativeHistogramMaxBucketNumber:  100,
+			NativeHistogramMinResetDuration: time.Hour,
+		}, []string{"worker"}),
 		series: map[string]*workerSeries{},
 	}
 }
@@ -80,24 +110,22 @@ func (m *WorkerMetrics) Register(registry *prometheus.Registry) error {
 
 // Describe implements [prometheus.Collector].
 func (m *WorkerMetrics) Describe(descs chan<- *prometheus.Desc) {
-	descs <- m.executions
+	for _, desc := range []*prometheus.Desc{m.executions, m.up, m.stuck, m.failures, m.lastSuccess, m.panics} {
+		descs <- desc
+	}
+	m.durations.Describe(descs)
 }
 
-// Collect implements [prometheus.Collector]. It has no series for what was never counted.
+// Collect implements [prometheus.Collector].
 func (m *WorkerMetrics) Collect(metrics chan<- prometheus.Metric) {
 	m.mu.RLock()
-	all := maps.Clone(m.series)
+	all := slices.Collect(maps.Values(m.series))
 	m.mu.RUnlock()
 
-	for label, series := range all {
-		for c := countStarted; int(c) < len(statusLabels); c++ {
-			if n := series.executions[c].Load(); n > 0 {
-				metrics <- prometheus.MustNewConstMetric(
-					m.executions, prometheus.CounterValue, float64(n), label, statusLabels[c],
-				)
-			}
-		}
+	for _, series := range all {
+		series.collect(m, metrics)
 	}
+	m.durations.Collect(metrics)
 }
 
 // IncrementWorkerExecutionStart increments the started workers counter for a given worker name.
@@ -126,6 +154,14 @@ func (m *WorkerMetrics) increment(workerName string, c counter) *WorkerMetrics {
 	return m
 }
 
+// launch returns the series of a worker that starts.
+func (m *WorkerMetrics) launch(workerName string) *workerSeries {
+	series := m.of(workerName)
+	series.launched.Store(true)
+
+	return series
+}
+
 // of returns the series of a worker, and makes it the first time.
 func (m *WorkerMetrics) of(workerName string) *workerSeries {
 	label := Sanitize(workerName)
@@ -142,7 +178,7 @@ func (m *WorkerMetrics) of(workerName string) *workerSeries {
 	defer m.mu.Unlock()
 
 	if series = m.series[label]; series == nil {
-		series = &workerSeries{}
+		series = &workerSeries{label: label, durations: m.durations}
 		m.series[label] = series
 	}
 

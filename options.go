@@ -17,6 +17,7 @@ const (
 	DefaultMaxExecutionsAttempts  = 1  // no restarts
 	DefaultMetricsNamespace       = "" // no prefix
 	DefaultMetricsSubsystem       = "" // no prefix
+	DefaultMaxEvents              = 1000
 )
 
 // UnlimitedExecutionsAttempts is the maximum of execution attempts that is never reached.
@@ -35,6 +36,8 @@ type PoolOptions struct {
 	GlobalRestartPolicy          RestartPolicy                  // see [WithGlobalRestartPolicy]
 	GlobalMiddlewares            []Middleware                   // see [WithGlobalMiddlewares]
 	GlobalStopTimeout            time.Duration                  // see [WithGlobalStopTimeout]
+	GlobalMaxEvents              int                            // see [WithGlobalMaxEvents]
+	GlobalListener               func(Transition)               // see [WithGlobalListener]
 
 	registered []*WorkerRegistration // those of WithWorker in its order, the invalid ones too
 }
@@ -47,6 +50,7 @@ func DefaultWorkerPoolOptions() PoolOptions {
 		Metrics:                      NewWorkerMetrics(DefaultMetricsNamespace, DefaultMetricsSubsystem),
 		Generator:                    uuid.NewDefaultUuidGenerator(),
 		Registrations:                map[string]*WorkerRegistration{},
+		GlobalMaxEvents:              DefaultMaxEvents,
 	}
 }
 
@@ -131,6 +135,25 @@ func WithGlobalMiddlewares(middlewares ...Middleware) WorkerPoolOption {
 func WithGlobalStopTimeout(d time.Duration) WorkerPoolOption {
 	return func(o *PoolOptions) {
 		o.GlobalStopTimeout = d
+	}
+}
+
+// WithGlobalMaxEvents is used to bound the events that each execution keeps, to the newest n. The default is [DefaultMaxEvents]; 0
+// and negative values mean no bound.
+func WithGlobalMaxEvents(n int) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalMaxEvents = n
+	}
+}
+
+// WithGlobalListener is used to be told of each [Transition] of each worker.
+//
+// The listener is called on the worker's goroutine, so for one worker in order, and for several at once; only a missed heartbeat
+// and its end come from another goroutine, while the worker's own is in Run. It holds the worker up for as long as it takes, and
+// must not wait for the worker. A panic in it is recovered and logged. nil means none.
+func WithGlobalListener(listener func(Transition)) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalListener = listener
 	}
 }
 

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -8,17 +9,28 @@ import (
 	"github.com/rs/zerolog"
 )
 
+// Transition is one change of a worker, as a listener is told of it ([WithGlobalListener]).
+type Transition struct {
+	Worker      string // its name
+	ExecutionID string // of the attempt
+	Attempt     int    // 0 before the first
+	From, To    WorkerStatus
+	Message     string // the text of the event and of the log record
+	Err         error  // what the attempt failed with, or ErrHeartbeatMissed; nil for other transitions
+	At          time.Time
+}
+
 // kind is a row of the transition table.
 type kind int
 
 const (
 	deferring kind = iota
 	starting
-	succeeded
+	succeeded // the first of those that end an attempt
 	failed
 	panicked
 	goexited
-	cancelled
+	cancelled // the last of those
 	restartingAfterError
 	restartingAfterPanic
 	restartingAfterGoexit
@@ -33,6 +45,10 @@ const (
 	heartbeatResumed
 	returnedLate
 )
+
+func (k kind) endsAttempt() bool {
+	return succeeded <= k && k <= cancelled
+}
 
 // unchanged stands for the status that the worker has already.
 const unchanged WorkerStatus = -1
@@ -84,24 +100,59 @@ type detail struct {
 	delay time.Duration // until the next attempt, for those that wait for it
 }
 
-// record applies one transition: it alone writes the status, the events, the counters and the log of a worker.
+// change is a [Transition] with what the pool itself needs to know of it.
+type change struct {
+	Transition
+	detail
+	kind     kind
+	failures int
+	took     time.Duration // the attempt, if this ends it
+}
+
+// record applies one transition: it alone writes the status, the events, the counters and the log of a worker, and calls the
+// listener.
 func (s *supervisor) record(k kind, d detail) {
 	t := &transitions[k]
-	message := strings.Replace(t.text, "n/m", s.ordinal(k), 1)
-	message = strings.Replace(message, "{}", d.text, 1)
+	c := change{
+		Transition: Transition{
+			Worker: s.name, ExecutionID: s.id, Attempt: s.attempt, From: s.status, To: t.to,
+			Message: s.message(k, d), Err: d.err, At: time.Now(),
+		},
+		detail: d, kind: k, failures: s.failures,
+	}
+	if c.To == unchanged {
+		c.To = s.status
+	}
+	if k.endsAttempt() {
+		c.took = c.At.Sub(s.startedAt)
+	}
+	s.status = c.To
 
-	s.execution.apply(change{
-		kind:        k,
-		to:          t.to,
-		executionID: s.id,
-		attempt:     s.attempt,
-		failures:    s.failures,
-		message:     message,
-		at:          time.Now(),
-		detail:      d,
-	})
-	s.series.executions[t.counter].Add(1)
-	s.log(t.level, message, d)
+	s.execution.apply(c)
+	s.series.count(t.counter, c)
+	defer s.notify(c.Transition) // even if the log ends the goroutine
+	s.log(t.level, c.Message, d)
+}
+
+func (s *supervisor) message(k kind, d detail) string {
+	text := strings.Replace(transitions[k].text, "n/m", s.ordinal(k), 1)
+
+	return strings.Replace(text, "{}", d.text, 1)
+}
+
+func (s *supervisor) notify(t Transition) {
+	listener := s.pool.options.GlobalListener
+	if listener == nil {
+		return
+	}
+
+	defer func() {
+		if value := recover(); value != nil {
+			caught := newPanicError(value)
+			s.log(zerolog.ErrorLevel, "worker pool listener panicked: "+fmt.Sprint(value), detail{stack: string(caught.Stack)})
+		}
+	}()
+	listener(t)
 }
 
 // log writes one record. A writer or hook that panics loses the record, not the worker.

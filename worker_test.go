@@ -260,7 +260,11 @@ func TestMetrics(t *testing.T) {
 
 	families, err := registry.Gather()
 	require.NoError(t, err)
-	assert.Equal(t, "Total number of workers executions", families[0].GetHelp())
+	for _, family := range families {
+		if family.GetName() == "my_app_sub_system_worker_executions_total" {
+			assert.Equal(t, "Total number of workers executions", family.GetHelp())
+		}
+	}
 
 	pool := newPool(t, worker.WithMetrics(metrics))
 	assert.Same(t, metrics, pool.Metrics())

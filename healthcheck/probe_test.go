@@ -2,6 +2,7 @@ package healthcheck_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,7 +53,67 @@ func TestWorkerProbe(t *testing.T) {
 	})
 }
 
+func TestLivenessAndReadinessProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		run := func(name string, run worker.HandlerFunc, options ...worker.WorkerExecutionOption) worker.WorkerPoolOption {
+			return worker.WithWorker(worker.NewFuncWorker(name, run), options...)
+		}
+		block := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		fail := func(context.Context) error { return errors.New("boom") }
+		pool, err := worker.NewDefaultWorkerPoolFactory().Create(
+			run("running", block),
+			run("stopped", block),
+			run("success", func(context.Context) error { return nil }),
+			run("stuck", func(context.Context) error { <-release; return nil }, worker.WithHeartbeat(time.Second)),
+			run("deferred", block, worker.WithDeferredStartThreshold(3600)),
+			run("waiting", fail, worker.WithMaxExecutionsAttempts(2), worker.WithBackoff(worker.ConstantBackoff(time.Hour))),
+			run("error", fail),
+		)
+		require.NoError(t, err)
+		liveness, readiness := workerhealthcheck.NewWorkerLivenessProbe(pool), workerhealthcheck.NewWorkerReadinessProbe(pool)
+
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(true, ""), liveness.Check(t.Context()))
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "pool: new"), readiness.Check(t.Context()))
+
+		require.NoError(t, pool.Start(context.Background()))
+		time.Sleep(time.Minute)
+		require.NoError(t, pool.StopWorker(t.Context(), "stopped"))
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "stuck: stuck"), liveness.Check(t.Context()))
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "deferred: deferred, error: error, stuck: stuck, waiting: waiting"),
+			readiness.Check(t.Context()))
+
+		go func() { assert.NoError(t, pool.Stop()) }()
+		synctest.Wait()
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "pool: stopping"), readiness.Check(t.Context()))
+		close(release)
+		synctest.Wait()
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "pool: stopped"), readiness.Check(t.Context()))
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(true, ""), liveness.Check(t.Context()))
+	})
+
+	t.Run("a vital worker that gave up", func(t *testing.T) {
+		fail := worker.NewFuncWorker("vital", func(context.Context) error { return errors.New("boom") })
+		pool := worker.NewWorkerPool(worker.WithWorker(fail, worker.WithStopPoolOnFailure()))
+		require.Error(t, pool.Run(t.Context()))
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "vital: error"), workerhealthcheck.NewWorkerLivenessProbe(pool).Check(t.Context()))
+	})
+
+	t.Run("all is well", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			pool := worker.NewWorkerPool(worker.WithWorker(worker.NewFuncWorker("job", func(context.Context) error { return nil })))
+			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
+			assert.Equal(t, healthcheck.NewCheckerProbeResult(true, ""), workerhealthcheck.NewWorkerReadinessProbe(pool).Check(t.Context()))
+			require.NoError(t, pool.Stop())
+		})
+	})
+}
+
 func TestWorkerProbeName(t *testing.T) {
+	assert.Equal(t, "worker-liveness", workerhealthcheck.NewWorkerLivenessProbe(nil).Name())
+	assert.Equal(t, "worker-readiness", workerhealthcheck.NewWorkerReadinessProbe(nil).Name())
+
 	probe := workerhealthcheck.NewWorkerProbe(nil)
 	assert.Equal(t, "worker", workerhealthcheck.DefaultProbeName)
 	assert.Equal(t, workerhealthcheck.DefaultProbeName, probe.Name())

@@ -1,0 +1,134 @@
+package worker
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// PoolState says where a pool is between its Start and its stop.
+type PoolState string
+
+// The states of a pool.
+const (
+	PoolNew      PoolState = "new"      // never started
+	PoolStarted  PoolState = "started"  // until it is stopped, even if all workers have ended
+	PoolStopping PoolState = "stopping" // until all workers have ended
+	PoolStopped  PoolState = "stopped"
+)
+
+// PoolReport is a snapshot of a pool: values only, ready for JSON. Times are RFC 3339, and left out where there is none.
+type PoolReport struct {
+	At      time.Time      `json:"at"` // when the report was made
+	State   PoolState      `json:"state"`
+	Workers []WorkerReport `json:"workers"` // sorted by name, those of the last Start
+}
+
+// WorkerReport is a snapshot of one worker, consistent in itself.
+type WorkerReport struct {
+	Name                string        `json:"name"`
+	Status              WorkerStatus  `json:"-"`           // in JSON its text, as "status"
+	ExecutionID         string        `json:"executionId"` // of the current attempt
+	Attempt             int           `json:"attempt"`     // 0 before the first
+	MaxAttempts         int           `json:"maxAttempts"` // or UnlimitedExecutionsAttempts
+	ConsecutiveFailures int           `json:"consecutiveFailures"`
+	Since               time.Time     `json:"since,omitzero"`     // when the status was reached
+	StartedAt           time.Time     `json:"startedAt,omitzero"` // of the current attempt
+	EndedAt             time.Time     `json:"endedAt,omitzero"`
+	NextAttemptAt       time.Time     `json:"nextAttemptAt,omitzero"`
+	LastError           string        `json:"lastError,omitempty"` // of the last attempt that failed
+	LastStack           string        `json:"lastStack,omitempty"` // of the last panic, Goexit or missed heartbeat
+	StopPoolOnFailure   bool          `json:"stopPoolOnFailure"`
+	GaveUp              bool          `json:"gaveUp"` // failed, and out of attempts
+	DroppedEvents       int           `json:"droppedEvents"`
+	Events              []EventReport `json:"events"` // the oldest first
+}
+
+// EventReport is one event of a worker.
+type EventReport struct {
+	At          time.Time `json:"at"`
+	ExecutionID string    `json:"executionId"`
+	Message     string    `json:"message"`
+}
+
+// MarshalJSON writes the status as its text.
+func (r WorkerReport) MarshalJSON() ([]byte, error) {
+	type plain WorkerReport
+
+	return json.Marshal(struct {
+		Status string `json:"status"`
+		plain
+	}{r.Status.String(), plain(r)})
+}
+
+// Report returns a snapshot of the pool and its workers. It does not block: an attempt that records a transition meanwhile waits
+// for the copy of its own worker's events at most.
+func (p *WorkerPool) Report() PoolReport {
+	p.mu.Lock()
+	g := p.current
+	state := p.stateLocked()
+	var supervisors []*supervisor
+	if g != nil {
+		supervisors = slices.Clone(g.order)
+	}
+	p.mu.Unlock()
+
+	slices.SortFunc(supervisors, func(a, b *supervisor) int { return cmp.Compare(a.name, b.name) })
+
+	report := PoolReport{At: time.Now(), State: state, Workers: make([]WorkerReport, len(supervisors))}
+	for i, s := range supervisors {
+		report.Workers[i] = s.execution.report()
+	}
+
+	return report
+}
+
+func (p *WorkerPool) stateLocked() PoolState {
+	g := p.current
+
+	switch {
+	case g == nil:
+		return PoolNew
+	case !g.stopping:
+		return PoolStarted
+	}
+
+	select {
+	case <-g.stopped:
+		return PoolStopped
+	default:
+		return PoolStopping
+	}
+}
+
+func (e *WorkerExecution) report() WorkerReport {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	r := WorkerReport{
+		Name:                e.name,
+		Status:              e.status,
+		ExecutionID:         e.id,
+		Attempt:             e.currentExecutionAttempt,
+		MaxAttempts:         e.options.MaxExecutionsAttempts,
+		ConsecutiveFailures: e.consecutiveFailures,
+		Since:               e.since,
+		StartedAt:           e.startedAt,
+		EndedAt:             e.endedAt,
+		NextAttemptAt:       e.nextAttemptAt,
+		LastError:           e.lastErrorText,
+		LastStack:           e.lastStack,
+		StopPoolOnFailure:   e.options.StopPoolOnFailure,
+		GaveUp:              e.gaveUp,
+		DroppedEvents:       e.droppedEvents,
+		Events:              make([]EventReport, 0, len(e.events)),
+	}
+	for _, part := range [][]WorkerExecutionEvent{e.events[e.oldest:], e.events[:e.oldest]} {
+		for _, event := range part {
+			r.Events = append(r.Events, EventReport{event.timestamp, event.executionID, event.message})
+		}
+	}
+
+	return r
+}
