@@ -16,81 +16,123 @@ type outcome struct {
 	detail
 }
 
+// leftByGoexit is the outcome of an attempt until it has another one.
+var leftByGoexit = outcome{kind: goexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
+
 // start records the start of the next attempt.
 func (s *supervisor) start() {
 	s.next = runningAttempt
 	s.attempt = s.streak + 1
 	s.startedAt = time.Now()
-	s.record(starting, detail{})
+	s.record(starting, &detail{})
 }
 
 // runAttempt runs the worker once, in a context that ends with the attempt.
 func (s *supervisor) runAttempt() {
 	s.next = settlingAttempt
+	defer s.cancel(nil)
 
-	ctx, cancel := context.WithCancelCause(s.ctx)
-	defer cancel(nil)
-	heartbeat := s.watch(cancel)
-	defer func() { s.outcome.countMissed(s.ctx, ctx, heartbeat.end()) }()
+	ctx := &attemptContext{Context: s.ctx, supervisor: s, executionID: s.id}
+	if s.logger != nil {
+		ctx.Context = withLogger(s.ctx, s.logger)
+	}
 
-	logged := s.logger.WithContext(ctx)
-	s.execute(&attemptContext{
-		Context: logged, supervisor: s, executionID: s.id, logger: zerolog.Ctx(logged), heartbeat: heartbeat,
-	})
+	if s.options.Heartbeat <= 0 {
+		s.execute(ctx)
+		return
+	}
+
+	ctx.heartbeat = newHeartbeat(s)
+	defer s.endHeartbeat(ctx.heartbeat)
+	s.execute(ctx)
+}
+
+// withLogger is not inlined for the size of its frame: a worker that runs shall fit into the smallest stack.
+//
+//go:noinline
+func withLogger(ctx context.Context, logger *zerolog.Logger) context.Context {
+	return logger.WithContext(ctx)
 }
 
 // execute turns whatever the worker and its middlewares do into the outcome. The user's errors and panic values are asked for
 // their texts here too, since they may misbehave like Run itself.
 func (s *supervisor) execute(ctx context.Context) {
-	s.outcome = outcome{kind: goexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
+	s.outcome = leftByGoexit
 
 	returned := false
 	defer func() {
-		if returned {
-			return
-		}
-		// Neither returned nor panicked: the goroutine ends in Goexit, and its stack still shows who called it.
-		caught := newPanicError(recover())
-		s.outcome.stack = string(caught.Stack)
-		if caught.Value != nil {
-			text := fmt.Sprint(caught.Value)
-			s.outcome.kind, s.outcome.err, s.outcome.text = panicked, caught, text
+		if !returned {
+			s.caught(recover())
 		}
 	}()
 
-	handler, err := wrap(s.worker.Run, s.options.Middlewares)
-	if err == nil {
-		err = handler(ctx)
-	}
-	s.outcome = s.returned(err)
+	err := s.call(ctx)
+	s.returned(err)
 	returned = true
 }
 
-// returned is the outcome of an attempt that returned err.
-func (s *supervisor) returned(err error) outcome {
+func (s *supervisor) call(ctx context.Context) error {
+	if len(s.options.Middlewares) == 0 {
+		return s.registration.worker.Run(ctx)
+	}
+
+	handler, err := wrap(s.registration.worker.Run, s.options.Middlewares)
+	if err != nil {
+		return err
+	}
+
+	return handler(ctx)
+}
+
+// returned makes the outcome of an attempt that returned err.
+func (s *supervisor) returned(err error) {
 	switch {
 	case err == nil:
-		return outcome{kind: succeeded}
-	case s.ctx.Err() != nil && (errors.Is(err, s.ctx.Err()) || errors.Is(err, context.Cause(s.ctx))):
-		return outcome{kind: cancelled}
+		s.outcome = outcome{kind: succeeded}
+	case s.ctx.Err() != nil && s.stopping() && (errors.Is(err, s.ctx.Err()) || errors.Is(err, context.Cause(s.ctx))):
+		s.outcome = outcome{kind: cancelled}
 	default:
-		var p *permanentError
-		return outcome{failed, errors.As(err, &p), detail{err: err, text: fmt.Sprint(err)}}
+		_, permanent := errors.AsType[*permanentError](err)
+		s.outcome = outcome{failed, permanent, detail{err: err, text: textOf(err)}}
 	}
 }
 
-// countMissed makes a failure of an attempt that was cancelled because it missed its heartbeat: of its error always, of its
+// caught makes the outcome of an attempt that panicked, or that neither returned nor panicked: the goroutine ends in Goexit then,
+// and its stack still shows who called it.
+func (s *supervisor) caught(value any) {
+	panicError := newPanicError(value)
+	s.outcome.stack = string(panicError.Stack)
+
+	if value != nil {
+		text := fmt.Sprint(value)
+		s.outcome.kind, s.outcome.err, s.outcome.text = panicked, panicError, text
+	}
+}
+
+// textOf is err.Error(), or what package fmt makes of an error that panics there.
+func textOf(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprint(err)
+		}
+	}()
+
+	return err.Error()
+}
+
+// endHeartbeat makes a failure of an attempt that was cancelled because it missed its heartbeat: of its error always, of its
 // success if it was stuck to the end. A worker that was stopped meanwhile is spared.
-func (o *outcome) countMissed(worker, attempt context.Context, stuck bool) {
-	if worker.Err() != nil || context.Cause(attempt) != ErrHeartbeatMissed {
+func (s *supervisor) endHeartbeat(h *heartbeat) {
+	stuck := h.end()
+	if s.stopping() || context.Cause(s.ctx) != ErrHeartbeatMissed {
 		return
 	}
 
-	switch {
+	switch o := &s.outcome; {
 	case o.kind == failed:
 		o.err = fmt.Errorf("%w: %w", ErrHeartbeatMissed, o.err)
 		o.text = ErrHeartbeatMissed.Error() + ": " + o.text
 	case o.kind == succeeded && stuck:
-		*o = outcome{failed, false, detail{err: ErrHeartbeatMissed, text: ErrHeartbeatMissed.Error()}}
+		*o = outcome{kind: failed, detail: detail{err: ErrHeartbeatMissed, text: ErrHeartbeatMissed.Error()}}
 	}
 }

@@ -26,8 +26,7 @@ type attemptContext struct {
 	context.Context
 	supervisor  *supervisor
 	executionID string
-	logger      *zerolog.Logger // what zerolog.Ctx gives for the context
-	heartbeat   *heartbeat      // nil if the worker has none
+	heartbeat   *heartbeat // nil if the worker has none
 }
 
 // Value returns what the attempt knows for the package's own keys, and what the pool's context has for all others.
@@ -45,6 +44,10 @@ func (c *attemptContext) Value(key any) any {
 		}
 	}
 
+	if labels := c.supervisor.labels.Value(key); labels != nil {
+		return labels
+	}
+
 	return c.Context.Value(key)
 }
 
@@ -54,12 +57,15 @@ func (c *attemptContext) String() string {
 }
 
 // baseLogger returns the logger that ctx carries, less the fields that a surrounding attempt put into it: the workers of a
-// pool that a worker starts have their own.
+// pool that a worker starts have their own. It is nil if there is none.
 func baseLogger(ctx context.Context) *zerolog.Logger {
 	logger := zerolog.Ctx(ctx)
 
-	if outer, ok := ctx.Value(attemptKey{}).(*attemptContext); ok && outer.logger == logger {
+	if outer, ok := ctx.Value(attemptKey{}).(*attemptContext); ok && zerolog.Ctx(outer) == logger {
 		return outer.supervisor.generation.logger
+	}
+	if logger == zerolog.Ctx(context.Background()) && logger.GetLevel() == zerolog.Disabled {
+		return nil
 	}
 
 	// A copy, since UpdateContext may change the original at any time.

@@ -18,7 +18,10 @@ type WorkerExecution struct {
 	name                    string
 	status                  WorkerStatus
 	currentExecutionAttempt int
-	options                 ExecutionOptions
+	maxExecutionsAttempts   int
+	deferredStartThreshold  float64
+	middlewares             []Middleware // never written to
+	stopPoolOnFailure       bool
 	events                  []WorkerExecutionEvent // a ring once it is full
 	oldest                  int                    // where the ring begins
 	maxEvents               int                    // its size, 0 for no bound
@@ -37,7 +40,21 @@ type WorkerExecution struct {
 func NewWorkerExecution(id string, name string, options ExecutionOptions) *WorkerExecution {
 	options.Middlewares = slices.Clone(options.Middlewares)
 
-	return &WorkerExecution{id: id, name: name, options: options, maxEvents: DefaultMaxEvents}
+	e := &WorkerExecution{}
+	e.init(id, name, &options, DefaultMaxEvents)
+
+	return e
+}
+
+func (e *WorkerExecution) init(id, name string, options *ExecutionOptions, maxEvents int) {
+	e.id = id
+	e.name = name
+	e.maxExecutionsAttempts = options.MaxExecutionsAttempts
+	e.deferredStartThreshold = options.DeferredStartThreshold
+	e.middlewares = options.Middlewares
+	e.stopPoolOnFailure = options.StopPoolOnFailure
+	e.maxEvents = maxEvents
+	e.events = make([]WorkerExecutionEvent, 0, 2) // for a worker that starts and ends
 }
 
 // Id returns the id of the current attempt of the [WorkerExecution], the one that its log records, spans and events carry. It
@@ -118,7 +135,7 @@ func (e *WorkerExecution) MaxExecutionsAttempts() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	return e.options.MaxExecutionsAttempts
+	return e.maxExecutionsAttempts
 }
 
 // SetMaxExecutionsAttempts sets the [WorkerExecution] max execution attempts.
@@ -126,7 +143,7 @@ func (e *WorkerExecution) SetMaxExecutionsAttempts(max int) *WorkerExecution {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	e.options.MaxExecutionsAttempts = max
+	e.maxExecutionsAttempts = max
 
 	return e
 }
@@ -136,7 +153,7 @@ func (e *WorkerExecution) DeferredStartThreshold() float64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	return e.options.DeferredStartThreshold
+	return e.deferredStartThreshold
 }
 
 // SetDeferredStartThreshold sets the [WorkerExecution] max deferred start threshold, in seconds.
@@ -144,7 +161,7 @@ func (e *WorkerExecution) SetDeferredStartThreshold(threshold float64) *WorkerEx
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	e.options.DeferredStartThreshold = threshold
+	e.deferredStartThreshold = threshold
 
 	return e
 }
@@ -154,7 +171,7 @@ func (e *WorkerExecution) Middlewares() []Middleware {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	return slices.Clone(e.options.Middlewares)
+	return slices.Clone(e.middlewares)
 }
 
 // StartedAt returns when the current attempt has started, and the zero time before the first one.
@@ -253,47 +270,45 @@ func (e *WorkerExecution) AddEvent(message string) *WorkerExecution {
 }
 
 // apply is what record does to an execution.
-func (e *WorkerExecution) apply(c change) {
+func (e *WorkerExecution) apply(s *supervisor, k kind, message string, at time.Time, d *detail) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	e.id = c.ExecutionID
-	e.currentExecutionAttempt = c.Attempt
-	e.consecutiveFailures = c.failures
+	e.id = s.id
+	e.currentExecutionAttempt = s.attempt
+	e.consecutiveFailures = s.failures
 	e.nextAttemptAt = time.Time{}
-	if c.To != e.status {
-		e.status, e.since = c.To, c.At
+	if s.status != e.status {
+		e.status, e.since = s.status, at
 	}
-	if c.stack != "" {
-		e.lastStack = c.stack
+	if d.stack != "" {
+		e.lastStack = d.stack
 	}
 
 	switch {
-	case c.kind == starting:
-		e.startedAt, e.endedAt = c.At, time.Time{}
-	case c.kind.endsAttempt():
-		e.endedAt = c.At
-		if c.Err != nil {
-			e.lastError, e.lastErrorText = c.Err, c.text
+	case k == starting:
+		e.startedAt, e.endedAt = at, time.Time{}
+	case k.endsAttempt():
+		e.endedAt = at
+		if d.err != nil {
+			e.lastError, e.lastErrorText = d.err, d.text
 		}
-	case c.kind == exhausted, c.kind == permanent:
-		e.gaveUp = c.To == Error
-	case 0 < c.delay && c.delay < forever:
-		e.nextAttemptAt = c.At.Add(c.delay)
+	case k == exhausted, k == permanent:
+		e.gaveUp = s.gaveUp
+	case 0 < d.delay && d.delay < forever:
+		e.nextAttemptAt = at.Add(d.delay)
 	}
 
-	e.addEventLocked(c.Message, c.At)
+	e.addEventLocked(message, at)
 }
 
 func (e *WorkerExecution) addEventLocked(message string, at time.Time) {
-	event := WorkerExecutionEvent{executionID: e.id, message: message, timestamp: at}
-
 	if e.maxEvents <= 0 || len(e.events) < e.maxEvents {
-		e.events = append(e.events, event)
+		e.events = append(e.events, WorkerExecutionEvent{e.id, message, at})
 		return
 	}
 
 	e.droppedEvents++
-	e.events[e.oldest] = event
+	e.events[e.oldest] = WorkerExecutionEvent{e.id, message, at}
 	e.oldest = (e.oldest + 1) % len(e.events)
 }

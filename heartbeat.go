@@ -13,8 +13,7 @@ const heartbeatChecks = 10
 // heartbeat watches one attempt.
 type heartbeat struct {
 	s      *supervisor
-	cancel context.CancelCauseFunc // of the attempt
-	beaten atomic.Bool             // since the last check
+	beaten atomic.Bool // since the last check
 
 	timer *time.Timer
 	turn  chan struct{} // holds one token: who has it may use the fields below and record
@@ -24,7 +23,7 @@ type heartbeat struct {
 }
 
 // Heartbeat tells that the worker whose context ctx derives from is alive, for a worker that was registered with
-// [WithHeartbeat]; for any other it does nothing. It is safe for concurrent use and costs one atomic store: call it as often as
+// [WithHeartbeat]; for any other it does nothing. It is safe for concurrent use and costs at most one atomic store: call it as often as
 // there is progress to tell of.
 func Heartbeat(ctx context.Context) {
 	attempt, ok := ctx.(*attemptContext)
@@ -32,18 +31,15 @@ func Heartbeat(ctx context.Context) {
 		attempt, ok = ctx.Value(attemptKey{}).(*attemptContext)
 	}
 
-	if ok && attempt.heartbeat != nil {
+	// The load first: a store takes the cache line from whoever has it.
+	if ok && attempt.heartbeat != nil && !attempt.heartbeat.beaten.Load() {
 		attempt.heartbeat.beaten.Store(true)
 	}
 }
 
-// watch begins a heartbeat for an attempt, or returns nil where none was asked for.
-func (s *supervisor) watch(cancel context.CancelCauseFunc) *heartbeat {
-	if s.options.Heartbeat <= 0 {
-		return nil
-	}
-
-	h := &heartbeat{s: s, cancel: cancel, turn: make(chan struct{}, 1)}
+// newHeartbeat begins to watch the attempt that s is about to run.
+func newHeartbeat(s *supervisor) *heartbeat {
+	h := &heartbeat{s: s, turn: make(chan struct{}, 1)}
 	h.turn <- struct{}{}
 	h.timer = time.AfterFunc(h.interval(), h.check)
 	<-h.turn
@@ -61,7 +57,7 @@ func (h *heartbeat) check() {
 	defer func() { <-h.turn }()
 
 	// What a worker does once it was told to end is for the stop's timeout to judge.
-	if h.ended || h.s.ctx.Err() != nil {
+	if h.ended || h.s.stopping() {
 		return
 	}
 	defer h.timer.Reset(h.interval())
@@ -76,24 +72,20 @@ func (h *heartbeat) check() {
 func (h *heartbeat) miss() {
 	h.stuck = true
 	stack := h.s.generation.stacks.of(h.s.name)
-	h.cancel(ErrHeartbeatMissed)
-	h.s.record(heartbeatMissed, detail{text: h.s.options.Heartbeat.String(), err: ErrHeartbeatMissed, stack: stack})
+	h.s.cancel(ErrHeartbeatMissed)
+	h.s.record(heartbeatMissed, &detail{text: h.s.options.Heartbeat.String(), err: ErrHeartbeatMissed, stack: stack})
 }
 
 func (h *heartbeat) resume() {
 	h.quiet = 0
 	if h.stuck {
 		h.stuck = false
-		h.s.record(heartbeatResumed, detail{})
+		h.s.record(heartbeatResumed, &detail{})
 	}
 }
 
 // end ends the watch, after a check that is going on, and returns whether the attempt is stuck.
 func (h *heartbeat) end() bool {
-	if h == nil {
-		return false
-	}
-
 	h.turn <- struct{}{}
 	defer func() { <-h.turn }()
 	h.timer.Stop()

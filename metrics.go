@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // The values of the label "status" of the executions counter.
@@ -63,9 +65,11 @@ type WorkerMetrics struct {
 	lastSuccess *prometheus.Desc
 	panics      *prometheus.Desc
 	durations   *prometheus.HistogramVec
+	statuses    [len(statusLabels)]*dto.LabelPair
 
-	mu     sync.RWMutex // guards the map, not what it holds
+	mu     sync.RWMutex // guards the fields below, not what they hold
 	series map[string]*workerSeries
+	sorted []*workerSeries // those of series by label, shorter when it is out of date; never written to once made
 }
 
 // NewWorkerMetrics returns a new [WorkerMetrics], and accepts metrics namespace and subsystem. Both go through [Sanitize] and
@@ -76,7 +80,7 @@ func NewWorkerMetrics(namespace string, subsystem string) *WorkerMetrics {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, append([]string{"worker"}, labels...), nil)
 	}
 
-	return &WorkerMetrics{
+	m := &WorkerMetrics{
 		executions:  desc("worker_executions_total", "Total number of workers executions", "status"),
 		up:          desc("worker_up", "Whether the worker is running."),
 		stuck:       desc("worker_stuck", "Whether the worker misses its heartbeat."),
@@ -96,6 +100,11 @@ func NewWorkerMetrics(namespace string, subsystem string) *WorkerMetrics {
 		}, []string{"worker"}),
 		series: map[string]*workerSeries{},
 	}
+	for c, status := range statusLabels {
+		m.statuses[c] = labelPair("status", status)
+	}
+
+	return m
 }
 
 // Register registers the [WorkerMetrics] against a [prometheus.Registry]. It returns the registry's own error, such as
@@ -118,14 +127,25 @@ func (m *WorkerMetrics) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (m *WorkerMetrics) Collect(metrics chan<- prometheus.Metric) {
-	m.mu.RLock()
-	all := slices.Collect(maps.Values(m.series))
-	m.mu.RUnlock()
-
-	for _, series := range all {
+	// In order, because a registry sorts what it gets, and sorted is quickly sorted.
+	for _, series := range m.inOrder() {
 		series.collect(m, metrics)
+		series.durations.flush()
 	}
 	m.durations.Collect(metrics)
+}
+
+func (m *WorkerMetrics) inOrder() []*workerSeries {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	if len(m.sorted) < len(m.series) {
+		m.sorted = slices.SortedFunc(maps.Values(m.series), func(a, b *workerSeries) int {
+			return cmp.Compare(a.pair.GetValue(), b.pair.GetValue())
+		})
+	}
+
+	return m.sorted
 }
 
 // IncrementWorkerExecutionStart increments the started workers counter for a given worker name.
@@ -154,14 +174,6 @@ func (m *WorkerMetrics) increment(workerName string, c counter) *WorkerMetrics {
 	return m
 }
 
-// launch returns the series of a worker that starts.
-func (m *WorkerMetrics) launch(workerName string) *workerSeries {
-	series := m.of(workerName)
-	series.launched.Store(true)
-
-	return series
-}
-
 // of returns the series of a worker, and makes it the first time.
 func (m *WorkerMetrics) of(workerName string) *workerSeries {
 	label := Sanitize(workerName)
@@ -178,7 +190,7 @@ func (m *WorkerMetrics) of(workerName string) *workerSeries {
 	defer m.mu.Unlock()
 
 	if series = m.series[label]; series == nil {
-		series = &workerSeries{label: label, durations: m.durations}
+		series = newWorkerSeries(m, label)
 		m.series[label] = series
 	}
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -19,15 +20,19 @@ type WorkerPool struct {
 
 	mu       sync.Mutex // guards the fields below, and is not held while a user's code runs
 	plans    map[string]*plan
-	order    []string // the names in plans, in registration order
-	problems []error  // why the pool cannot be started
+	order    []*plan // those of plans, in registration order
+	problems []error // why the pool cannot be started
 	current  *generation
 }
 
-// plan is a registration that is fit to run, with its options resolved.
+// plan is a registration that is fit to run, with all that can be made before a start.
 type plan struct {
 	registration *WorkerRegistration
+	name         string
 	options      ExecutionOptions
+	firstStart   string // the text of the start of the first attempt
+	series       *workerSeries
+	labels       context.Context // carries the profiler label, and nothing else
 }
 
 // generation is what one Start has started.
@@ -43,15 +48,19 @@ type generation struct {
 	// The pool's mu guards the fields below, which stay as they are once the generation is stopping.
 	supervisors map[string]*supervisor
 	order       []*supervisor // in registration order
-	stages      map[int]stage
+	byName      []*supervisor // see byNameLocked
+	stages      map[int]*stage
 	firstStage  int
 	stopping    bool
+
+	gate gate // guarded by the pool's mu, as those of the stages are
 }
 
 // stage is the context of all workers that stop together.
 type stage struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	gate   gate
 }
 
 // NewWorkerPool returns a new [WorkerPool], with optional [WorkerPoolOption]. What is wrong with them is the error of
@@ -104,7 +113,7 @@ func (p *WorkerPool) Metrics() *WorkerMetrics {
 // the next Start returns the error.
 func (p *WorkerPool) Register(registrations ...*WorkerRegistration) *WorkerPool {
 	for _, registration := range registrations {
-		if logger, err := p.register(registration); err != nil {
+		if logger, err := p.register(registration); err != nil && logger != nil {
 			// A writer's panic or Goexit is not the caller's.
 			_ = call(func() { logger.Error().Err(err).Msg("worker registration refused") })
 		}
@@ -134,11 +143,11 @@ func (p *WorkerPool) register(registration *WorkerRegistration) (*zerolog.Logger
 		return g.logger, fmt.Errorf("worker %s is still running", name)
 	}
 
-	if _, replaced := p.plans[name]; replaced {
-		p.order = slices.DeleteFunc(p.order, func(other string) bool { return other == name })
+	if old, replaced := p.plans[name]; replaced {
+		p.order = slices.DeleteFunc(p.order, func(other *plan) bool { return other == old })
 	}
 	p.plans[name] = planned
-	p.order = append(p.order, name)
+	p.order = append(p.order, planned)
 
 	if g != nil && !g.stopping {
 		p.launchLocked(g, planned)
@@ -164,7 +173,14 @@ func (p *WorkerPool) plan(registration *WorkerRegistration) (*plan, error) {
 		return nil, fmt.Errorf("worker %s: %w", registration.name, err)
 	}
 
-	return &plan{registration: registration, options: options}, nil
+	return &plan{
+		registration: registration,
+		name:         registration.name,
+		options:      options,
+		firstStart:   transitions[starting].message(1, options.MaxExecutionsAttempts, ""),
+		series:       p.options.Metrics.of(registration.name),
+		labels:       pprof.WithLabels(context.Background(), pprof.Labels(pprofLabel, registration.name)),
+	}, nil
 }
 
 // Registrations returns a copy of the [WorkerPool] list of [WorkerRegistration], by worker name.
@@ -256,14 +272,15 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 	}
 
 	p.current = g
-	if len(p.order) > 0 {
-		g.firstStage = p.plans[p.order[0]].options.StopStage
+	g.supervisors = make(map[string]*supervisor, len(p.order))
+	g.order = make([]*supervisor, 0, len(p.order))
+	for i, planned := range p.order {
+		if n := planned.options.StopStage; i == 0 || n < g.firstStage {
+			g.firstStage = n
+		}
 	}
-	for _, planned := range p.plans {
-		g.firstStage = min(g.firstStage, planned.options.StopStage)
-	}
-	for _, name := range p.order {
-		p.launchLocked(g, p.plans[name])
+	for _, planned := range p.order {
+		p.launchLocked(g, planned)
 	}
 	g.unwatch = context.AfterFunc(g.ctx, func() { p.beginStop(g, context.Cause(g.ctx)) })
 
@@ -272,11 +289,10 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 
 func newGeneration(ctx context.Context) *generation {
 	g := &generation{
-		logger:      baseLogger(ctx),
-		quit:        make(chan struct{}),
-		stopped:     make(chan struct{}),
-		supervisors: map[string]*supervisor{},
-		stages:      map[int]stage{},
+		logger:  baseLogger(ctx),
+		quit:    make(chan struct{}),
+		stopped: make(chan struct{}),
+		stages:  map[int]*stage{},
 	}
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
 
@@ -304,7 +320,7 @@ func (p *WorkerPool) startableLocked() error {
 
 	var alive []string
 	for _, s := range p.current.order {
-		if !s.hasEnded() {
+		if s.gate.alive > 0 {
 			alive = append(alive, s.name)
 		}
 	}
@@ -327,13 +343,31 @@ func (p *WorkerPool) launchLocked(g *generation, planned *plan) {
 		g.order = append(g.order, s)
 	}
 	g.supervisors[s.name] = s
+	g.byName = nil
 
-	go s.begin()
+	s.gate.enter()
+	s.stage.gate.enter()
+	g.gate.enter()
+	planned.series.launched.Store(true)
+	go s.run()
+}
+
+// departed is the last act of a worker's goroutine.
+func (p *WorkerPool) departed(s *supervisor) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if s.gaveUp && s.options.StopPoolOnFailure {
+		p.beginStopLocked(s.generation, s.failure)
+	}
+	s.gate.leave()
+	s.stage.gate.leave()
+	s.generation.gate.leave()
 }
 
 // stageLocked returns a stage, and makes it the first time. The first stage ends with the context of Start, as its child; the
 // others are cancelled in their turn.
-func (g *generation) stageLocked(n int) stage {
+func (g *generation) stageLocked(n int) *stage {
 	if made, ok := g.stages[n]; ok {
 		return made
 	}
@@ -343,7 +377,7 @@ func (g *generation) stageLocked(n int) stage {
 		parent = context.WithoutCancel(parent)
 	}
 
-	var made stage
+	made := &stage{}
 	made.ctx, made.cancel = context.WithCancelCause(parent)
 	g.stages[n] = made
 
@@ -353,5 +387,5 @@ func (g *generation) stageLocked(n int) stage {
 func (g *generation) aliveLocked(name string) bool {
 	s, ok := g.supervisors[name]
 
-	return ok && !s.hasEnded()
+	return ok && s.gate.alive > 0
 }

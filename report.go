@@ -66,15 +66,12 @@ func (r WorkerReport) MarshalJSON() ([]byte, error) {
 // for the copy of its own worker's events at most.
 func (p *WorkerPool) Report() PoolReport {
 	p.mu.Lock()
-	g := p.current
 	state := p.stateLocked()
 	var supervisors []*supervisor
-	if g != nil {
-		supervisors = slices.Clone(g.order)
+	if p.current != nil {
+		supervisors = p.current.byNameLocked()
 	}
 	p.mu.Unlock()
-
-	slices.SortFunc(supervisors, func(a, b *supervisor) int { return cmp.Compare(a.name, b.name) })
 
 	report := PoolReport{At: time.Now(), State: state, Workers: make([]WorkerReport, len(supervisors))}
 	for i, s := range supervisors {
@@ -82,6 +79,16 @@ func (p *WorkerPool) Report() PoolReport {
 	}
 
 	return report
+}
+
+// byNameLocked returns the supervisors in the order of their names: the same slice as long as none is launched.
+func (g *generation) byNameLocked() []*supervisor {
+	if g.byName == nil {
+		g.byName = slices.Clone(g.order)
+		slices.SortFunc(g.byName, func(a, b *supervisor) int { return cmp.Compare(a.name, b.name) })
+	}
+
+	return g.byName
 }
 
 func (p *WorkerPool) stateLocked() PoolState {
@@ -111,7 +118,7 @@ func (e *WorkerExecution) report() WorkerReport {
 		Status:              e.status,
 		ExecutionID:         e.id,
 		Attempt:             e.currentExecutionAttempt,
-		MaxAttempts:         e.options.MaxExecutionsAttempts,
+		MaxAttempts:         e.maxExecutionsAttempts,
 		ConsecutiveFailures: e.consecutiveFailures,
 		Since:               e.since,
 		StartedAt:           e.startedAt,
@@ -119,7 +126,7 @@ func (e *WorkerExecution) report() WorkerReport {
 		NextAttemptAt:       e.nextAttemptAt,
 		LastError:           e.lastErrorText,
 		LastStack:           e.lastStack,
-		StopPoolOnFailure:   e.options.StopPoolOnFailure,
+		StopPoolOnFailure:   e.stopPoolOnFailure,
 		GaveUp:              e.gaveUp,
 		DroppedEvents:       e.droppedEvents,
 		Events:              make([]EventReport, 0, len(e.events)),

@@ -1,10 +1,10 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -91,7 +91,7 @@ func (p *WorkerPool) shutdown(ctx context.Context, g *generation) error {
 		stage.cancel(ErrPoolStopped)
 	}
 
-	return newStopError(ctx, g.order...)
+	return p.newStopError(ctx, g.order...)
 }
 
 func (p *WorkerPool) withStopTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -103,13 +103,13 @@ func (p *WorkerPool) withStopTimeout(ctx context.Context) (context.Context, cont
 }
 
 // newStopError returns a [*StopError] with those that have not ended, nil if all have.
-func newStopError(ctx context.Context, supervisors ...*supervisor) error {
+func (p *WorkerPool) newStopError(ctx context.Context, supervisors ...*supervisor) error {
 	e := &StopError{cause: ctx.Err()}
 	var where map[string]string
 
 	for _, s := range supervisors {
 		if !s.overdue() {
-			<-s.done
+			p.await(&s.gate, nil)
 			continue
 		}
 		if where == nil {
@@ -125,38 +125,49 @@ func newStopError(ctx context.Context, supervisors ...*supervisor) error {
 	return e
 }
 
+// await waits until nobody is left behind a gate, or returns false once quit is closed.
+func (p *WorkerPool) await(g *gate, quit <-chan struct{}) bool {
+	for {
+		p.mu.Lock()
+		alive, left := g.alive, g.left()
+		p.mu.Unlock()
+
+		// Others may have entered since it was last empty.
+		if alive == 0 {
+			return true
+		}
+
+		select {
+		case <-left:
+		case <-quit:
+			return false
+		}
+	}
+}
+
 // beginStop begins to stop a generation, unless that has begun already. Nothing is started in it from then on.
 func (p *WorkerPool) beginStop(g *generation, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
+	p.beginStopLocked(g, cause)
+}
+
+func (p *WorkerPool) beginStopLocked(g *generation, cause error) {
 	if !g.stopping {
 		g.stopping = true
 		close(g.quit)
-		go g.stop(cause)
+		go p.stop(g, cause)
 	}
 }
 
 // stop cancels stage after stage and waits for each.
-func (g *generation) stop(cause error) {
+func (p *WorkerPool) stop(g *generation, cause error) {
 	defer close(g.stopped)
 
-	byStage := slices.Clone(g.order)
-	slices.SortStableFunc(byStage, func(a, b *supervisor) int {
-		return cmp.Compare(a.options.StopStage, b.options.StopStage)
-	})
-
-	ended := 0
-	for i, s := range byStage {
-		if n := s.options.StopStage; i == 0 || n != byStage[i-1].options.StopStage {
-			for ; ended < i; ended++ {
-				<-byStage[ended].done
-			}
-			g.stages[n].cancel(cause)
-		}
-	}
-	for _, s := range byStage[ended:] {
-		<-s.done
+	for _, n := range slices.Sorted(maps.Keys(g.stages)) {
+		g.stages[n].cancel(cause)
+		p.await(&g.stages[n].gate, nil)
 	}
 
 	g.unwatch()
@@ -180,47 +191,21 @@ func (p *WorkerPool) Wait(ctx context.Context) error {
 	if g == nil {
 		return nil
 	}
-	if !p.wait(g, ctx.Done()) {
+	if !p.await(&g.gate, ctx.Done()) {
 		return ctx.Err()
 	}
 
 	return p.failures(g)
 }
 
-// wait waits until all workers of a generation have ended, or returns false once quit is closed.
-func (p *WorkerPool) wait(g *generation, quit <-chan struct{}) bool {
-	for {
-		supervisors := p.supervisors(g)
-		for _, s := range supervisors {
-			if s.hasEnded() {
-				continue
-			}
-			select {
-			case <-s.done:
-			case <-quit:
-				return false
-			}
-		}
-
-		// Others may have been launched meanwhile.
-		if slices.Equal(supervisors, p.supervisors(g)) {
-			return true
-		}
-	}
-}
-
-func (p *WorkerPool) supervisors(g *generation) []*supervisor {
+// failures returns the errors of the workers that have ended in Error.
+func (p *WorkerPool) failures(g *generation) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	return slices.Clone(g.order)
-}
-
-// failures returns the errors of the workers that have ended in Error.
-func (p *WorkerPool) failures(g *generation) error {
 	var failures []error
-	for _, s := range p.supervisors(g) {
-		if s.hasEnded() && s.failure != nil {
+	for _, s := range g.order {
+		if s.gate.alive == 0 && s.failure != nil {
 			failures = append(failures, s.failure)
 		}
 	}
@@ -240,7 +225,7 @@ func (p *WorkerPool) Run(ctx context.Context) error {
 		return err
 	}
 
-	p.wait(g, g.quit)
+	p.await(&g.gate, g.quit)
 	stopErr := p.shutdown(context.WithoutCancel(ctx), g)
 
 	return errors.Join(p.failures(g), stopErr)
@@ -316,12 +301,10 @@ func (p *WorkerPool) stopWorker(ctx context.Context, s *supervisor) error {
 	ctx, cancel := p.withStopTimeout(ctx)
 	defer cancel()
 
-	s.cancel(ErrWorkerStopped)
-
-	select {
-	case <-s.done:
+	s.requestStop()
+	if p.await(&s.gate, ctx.Done()) {
 		return nil
-	case <-ctx.Done():
-		return newStopError(ctx, s)
 	}
+
+	return p.newStopError(ctx, s)
 }

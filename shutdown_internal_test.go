@@ -7,11 +7,10 @@ import (
 
 // A worker may end between the end of the wait for it and the question who has not ended.
 func TestNoStopErrorForThoseWhoHaveLeft(t *testing.T) {
-	s := &supervisor{done: make(chan struct{})}
+	s := &supervisor{}
 	s.fate.Store(left)
-	close(s.done)
 
-	if err := newStopError(context.Background(), s); err != nil {
+	if err := NewWorkerPool().newStopError(context.Background(), s); err != nil {
 		t.Errorf("newStopError = %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime/pprof"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,24 +19,25 @@ import (
 // It goes from step to step. Each step first says which one comes next, and calls a user's code last, at most once: so if
 // that code ends the goroutine ([runtime.Goexit]), another one goes on exactly there.
 type supervisor struct {
+	*plan
 	pool       *WorkerPool
 	generation *generation
-	worker     Worker
-	name       string
-	options    ExecutionOptions
-	series     *workerSeries
+	stage      *stage
 	execution  WorkerExecution
-	ctx        context.Context // done once the worker shall end
-	cancel     context.CancelCauseFunc
-	done       chan struct{} // closed by the goroutine as its last act
-	index      int           // in the generation's order, guarded by the pool's mu
-	fate       atomic.Int64  // see overdue
+	gate       gate         // guarded by the pool's mu
+	index      int          // in the generation's order, likewise
+	fate       atomic.Int64 // see overdue
 
-	// The fields below belong to the goroutine, and to nobody once done is closed.
+	mu      sync.Mutex // guards the fields below
+	cancel  context.CancelCauseFunc
+	stopped bool // by StopWorker
+
+	// The fields below belong to the goroutine, and to nobody once it has ended.
 	next      step
 	status    WorkerStatus    // while an attempt runs it belongs to who has the turn of its heartbeat
-	id        string          // of the coming or current attempt
-	logger    *zerolog.Logger // with that id
+	ctx       context.Context // of the coming or current attempt, and the wait before it
+	id        string          // likewise
+	logger    *zerolog.Logger // with that id, nil if nothing is logged
 	attempt   int             // the number of the current attempt, 0 before the first
 	startedAt time.Time       // of the current attempt
 	outcome   outcome         // of the last attempt
@@ -46,7 +48,7 @@ type supervisor struct {
 	gaveUp    bool            // out of attempts, not stopped
 }
 
-type step int
+type step int8
 
 const (
 	identifying step = iota
@@ -65,35 +67,26 @@ const (
 const forever time.Duration = math.MaxInt64
 
 func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
-	s := &supervisor{
-		pool:       p,
-		generation: g,
-		worker:     planned.registration.worker,
-		name:       planned.registration.name,
-		options:    planned.options,
-		series:     p.options.Metrics.launch(planned.registration.name),
-		execution: WorkerExecution{
-			name: planned.registration.name, options: planned.options, maxEvents: p.options.GlobalMaxEvents,
-		},
-		done: make(chan struct{}),
+	s := &supervisor{plan: planned, pool: p, generation: g, stage: g.stageLocked(planned.options.StopStage)}
+	s.execution.init("", planned.name, &planned.options, p.options.GlobalMaxEvents)
+	s.renewContext()
+
+	// What can be made here does not grow the stack of the worker's goroutine: one that waits for its context shall fit into the
+	// smallest. The default generator is no user's code.
+	s.ctx.Done()
+	if own, ok := p.options.Generator.(*uuid.DefaultUuidGenerator); ok {
+		s.id = own.Generate()
 	}
-	s.ctx, s.cancel = context.WithCancelCause(g.stageLocked(s.options.StopStage).ctx)
 
 	return s
 }
 
-// begin is the body of the worker's goroutine.
-func (s *supervisor) begin() {
-	s.ctx = pprof.WithLabels(s.ctx, pprof.Labels(pprofLabel, s.name))
-	s.run()
-}
-
-// run is the body of a goroutine that goes on with the worker.
+// run is the body of the worker's goroutine.
 func (s *supervisor) run() {
 	defer s.leave()
 
 	for s.next != ended {
-		pprof.SetGoroutineLabels(s.ctx)
+		pprof.SetGoroutineLabels(s.labels)
 		s.step()
 	}
 }
@@ -121,6 +114,34 @@ func (s *supervisor) step() {
 	}
 }
 
+// renewContext makes the context of the coming attempt. It is a child of the stage's, so that nothing nests.
+func (s *supervisor) renewContext() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.ctx, s.cancel = context.WithCancelCause(s.stage.ctx)
+	if s.stopped {
+		s.cancel(ErrWorkerStopped)
+	}
+}
+
+// requestStop ends the worker.
+func (s *supervisor) requestStop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.stopped = true
+	s.cancel(ErrWorkerStopped)
+}
+
+// stopping tells whether the worker shall end. It asks the contexts, never the error that a worker returned.
+func (s *supervisor) stopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.stopped || s.stage.ctx.Err() != nil
+}
+
 // identify gives the coming attempt its id and its logger.
 func (s *supervisor) identify() {
 	s.next = startingAttempt
@@ -128,16 +149,25 @@ func (s *supervisor) identify() {
 		s.next = deferringStart
 	}
 
-	id, err := s.newID()
-	logger := s.generation.logger.With().
-		Str(LogRecordFieldWorkerName, s.name).
-		Str(LogRecordFieldWorkerExecutionId, id).
-		Logger()
-	s.id, s.logger = id, &logger
+	var err error
+	if s.attempt > 0 || s.id == "" {
+		s.id, err = s.newID()
+	}
+	if s.generation.logger != nil {
+		s.renewLogger()
+	}
 
 	if err != nil {
-		s.log(zerolog.ErrorLevel, "worker execution id generator failed, using a default id", detail{text: err.Error(), err: err})
+		s.log(zerolog.ErrorLevel, "worker execution id generator failed, using a default id", &detail{text: err.Error(), err: err})
 	}
+}
+
+// renewLogger makes the logger of the coming attempt. It is not inlined for the size of its frame.
+//
+//go:noinline
+func (s *supervisor) renewLogger() {
+	logger := s.generation.logger.With().Str(LogRecordFieldWorkerName, s.name).Str(LogRecordFieldWorkerExecutionId, s.id).Logger()
+	s.logger = &logger
 }
 
 // newID returns an id of the pool's generator, or a default one and why.
@@ -166,7 +196,7 @@ func (s *supervisor) deferStart() {
 	if threshold := s.options.DeferredStartThreshold; threshold > 0 {
 		s.next = sleeping
 		s.delay = seconds(threshold)
-		s.record(deferring, detail{text: strconv.FormatFloat(threshold, 'g', -1, 64), delay: s.delay})
+		s.record(deferring, &detail{text: strconv.FormatFloat(threshold, 'g', -1, 64), delay: s.delay})
 	}
 }
 
@@ -181,11 +211,10 @@ func (s *supervisor) sleep() {
 		s.next = identifying
 	case first:
 		s.next = leaving
-		s.record(stoppedWhileDeferred, detail{})
+		s.record(stoppedWhileDeferred, &detail{})
 	default:
 		s.next = leaving
-		s.failure = nil
-		s.record(skippedWhileWaiting, detail{})
+		s.record(skippedWhileWaiting, &detail{})
 	}
 }
 
@@ -200,18 +229,17 @@ func (s *supervisor) settle() {
 
 	switch s.outcome.kind {
 	case cancelled:
-		s.next, s.failure = leaving, nil
+		s.next = leaving
 	case succeeded:
-		s.failures, s.failure = 0, nil
+		s.failures = 0
 		if s.options.RestartPolicy != RestartAlways {
 			s.next = leaving
 		}
 	default:
 		s.failures++
-		s.failure = &WorkerError{Worker: s.name, ExecutionID: s.id, Attempt: s.attempt, Err: s.outcome.err}
 	}
 
-	s.record(s.outcome.kind, s.outcome.detail)
+	s.record(s.outcome.kind, &s.outcome.detail)
 }
 
 // decide records what follows an attempt that may be followed by another one.
@@ -221,40 +249,41 @@ func (s *supervisor) decide() {
 	switch {
 	case s.outcome.permanent:
 		s.gaveUp = true
-		s.record(permanent, detail{})
+		s.record(permanent, &detail{})
 	case s.streak == s.options.MaxExecutionsAttempts:
-		s.gaveUp = s.failure != nil
-		s.record(exhausted, detail{})
-	case s.ctx.Err() != nil:
-		s.record(skipped, detail{})
+		s.gaveUp = s.status == Error
+		s.record(exhausted, &detail{})
+	case s.stopping():
+		s.record(skipped, &detail{})
 	default:
 		s.next = backingOff
-		s.record(restartAfter[s.outcome.kind], detail{})
+		s.record(restartAfter(s.outcome.kind), &detail{})
 	}
 }
 
 // backOff announces the wait before the next attempt, if there is one.
 func (s *supervisor) backOff() {
 	s.next = identifying
+	s.renewContext()
+
+	if s.options.Backoff == nil {
+		return
+	}
 
 	delay, err := s.backoff()
 	if delay > 0 {
 		s.next = sleeping
 		s.delay = delay
 		// Deferred, so that it is recorded even if the log below ends the goroutine.
-		defer s.record(waiting, detail{text: delay.String(), delay: delay})
+		defer s.record(waiting, &detail{text: delay.String(), delay: delay})
 	}
 	if err != nil {
-		s.log(zerolog.ErrorLevel, "worker backoff failed, using the default", detail{text: err.Error(), err: err})
+		s.log(zerolog.ErrorLevel, "worker backoff failed, using the default", &detail{text: err.Error(), err: err})
 	}
 }
 
 // backoff asks the worker's own, or the default one where that fails.
 func (s *supervisor) backoff() (delay time.Duration, err error) {
-	if s.options.Backoff == nil {
-		return 0, nil
-	}
-
 	if err = call(func() { delay = s.options.Backoff(s.streak, s.outcome.err) }); err != nil {
 		delay = ExponentialBackoff(defaultMinBackoff, defaultMaxBackoff)(s.streak, nil)
 	}
@@ -276,9 +305,12 @@ func (s *supervisor) overdue() bool {
 // depart is the last step.
 func (s *supervisor) depart() {
 	s.next = ended
+	if s.status == Error {
+		s.failure = &WorkerError{Worker: s.name, ExecutionID: s.id, Attempt: s.attempt, Err: s.outcome.err}
+	}
 
 	if overdueSince := s.fate.Swap(left); overdueSince > 0 {
-		s.record(returnedLate, detail{text: time.Since(time.Unix(0, overdueSince)).String()})
+		s.record(returnedLate, &detail{text: time.Since(time.Unix(0, overdueSince)).String()})
 	}
 }
 
@@ -290,19 +322,7 @@ func (s *supervisor) leave() {
 	}
 
 	s.cancel(nil)
-	if s.gaveUp && s.options.StopPoolOnFailure {
-		s.pool.beginStop(s.generation, s.failure)
-	}
-	close(s.done)
-}
-
-func (s *supervisor) hasEnded() bool {
-	select {
-	case <-s.done:
-		return true
-	default:
-		return false
-	}
+	s.pool.departed(s)
 }
 
 // sleep waits for d, and returns false as soon as ctx is done.

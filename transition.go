@@ -21,7 +21,7 @@ type Transition struct {
 }
 
 // kind is a row of the transition table.
-type kind int
+type kind int8
 
 const (
 	deferring kind = iota
@@ -53,15 +53,16 @@ func (k kind) endsAttempt() bool {
 // unchanged stands for the status that the worker has already.
 const unchanged WorkerStatus = -1
 
-// transitions is the table of all that can happen to a worker, and all that can be seen of it: the status after it, the
-// text of its event and its log record, with which level, and what it counts. In a text, n/m is the number of the attempt
-// and the maximum of attempts, {} what is particular to this one.
-var transitions = [...]struct {
-	to      WorkerStatus
-	text    string
-	level   zerolog.Level
-	counter counter
-}{
+// rule is what can be seen of a transition.
+type rule struct {
+	to      WorkerStatus  // the status after it
+	text    string        // of its event and its log record: n/m is the attempt and the maximum, {} what is particular to this one
+	level   zerolog.Level // of its log record
+	counter counter       // what it counts
+}
+
+// transitions is the table of all that can happen to a worker.
+var transitions = [...]rule{
 	deferring:              {Deferred, "deferring execution attempt for {} seconds", zerolog.InfoLevel, countNothing},
 	starting:               {Running, "starting execution attempt n/m", zerolog.InfoLevel, countStarted},
 	succeeded:              {Success, "stopping execution attempt n/m with success", zerolog.InfoLevel, countSuccess},
@@ -85,11 +86,17 @@ var transitions = [...]struct {
 }
 
 // restartAfter is the kind of restart that follows an outcome.
-var restartAfter = map[kind]kind{
-	failed:    restartingAfterError,
-	panicked:  restartingAfterPanic,
-	goexited:  restartingAfterGoexit,
-	succeeded: restartingAfterSuccess,
+func restartAfter(outcome kind) kind {
+	switch outcome {
+	case panicked:
+		return restartingAfterPanic
+	case goexited:
+		return restartingAfterGoexit
+	case succeeded:
+		return restartingAfterSuccess
+	default:
+		return restartingAfterError
+	}
 }
 
 // detail is what is particular to one transition.
@@ -100,63 +107,95 @@ type detail struct {
 	delay time.Duration // until the next attempt, for those that wait for it
 }
 
-// change is a [Transition] with what the pool itself needs to know of it.
-type change struct {
-	Transition
-	detail
-	kind     kind
-	failures int
-	took     time.Duration // the attempt, if this ends it
-}
-
 // record applies one transition: it alone writes the status, the events, the counters and the log of a worker, and calls the
 // listener.
-func (s *supervisor) record(k kind, d detail) {
-	t := &transitions[k]
-	c := change{
-		Transition: Transition{
-			Worker: s.name, ExecutionID: s.id, Attempt: s.attempt, From: s.status, To: t.to,
-			Message: s.message(k, d), Err: d.err, At: time.Now(),
-		},
-		detail: d, kind: k, failures: s.failures,
+func (s *supervisor) record(k kind, d *detail) {
+	from, to := s.status, transitions[k].to
+	if to == unchanged {
+		to = from
 	}
-	if c.To == unchanged {
-		c.To = s.status
-	}
-	if k.endsAttempt() {
-		c.took = c.At.Sub(s.startedAt)
-	}
-	s.status = c.To
+	s.status = to
 
-	s.execution.apply(c)
-	s.series.count(t.counter, c)
-	defer s.notify(c.Transition) // even if the log ends the goroutine
-	s.log(t.level, c.Message, d)
+	message := s.message(k, d.text)
+	at := time.Now()
+	s.execution.apply(s, k, message, at, d)
+	s.series.count(s, k, at)
+
+	if s.logger != nil || s.pool.options.GlobalListener != nil {
+		s.tell(k, from, message, at, d)
+	}
 }
 
-func (s *supervisor) message(k kind, d detail) string {
-	text := strings.Replace(transitions[k].text, "n/m", s.ordinal(k), 1)
+// tell logs a transition and tells the listener of it, even if the log ends the goroutine.
+func (s *supervisor) tell(k kind, from WorkerStatus, message string, at time.Time, d *detail) {
+	if s.pool.options.GlobalListener != nil {
+		defer s.notify(Transition{
+			Worker: s.name, ExecutionID: s.id, Attempt: s.attempt, From: from, To: s.status, Message: message, Err: d.err, At: at,
+		})
+	}
+	s.log(transitions[k].level, message, d)
+}
 
-	return strings.Replace(text, "{}", d.text, 1)
+// message is the text of a transition of this worker.
+func (s *supervisor) message(k kind, particular string) string {
+	n := s.attempt
+	if k == waiting {
+		n = s.streak + 1
+	}
+	if k == starting && n == 1 {
+		return s.firstStart
+	}
+
+	return transitions[k].message(n, s.options.MaxExecutionsAttempts, particular)
+}
+
+// message fills the text of a rule, for attempt n of m.
+func (r *rule) message(n, m int, particular string) string {
+	if !strings.Contains(r.text, "n/m") && !strings.Contains(r.text, "{}") {
+		return r.text
+	}
+
+	var buffer [64]byte // for most
+	b := buffer[:0]
+
+	for text := r.text; text != ""; {
+		switch {
+		case strings.HasPrefix(text, "n/m"):
+			b = append(strconv.AppendInt(b, int64(n), 10), '/')
+			if m == UnlimitedExecutionsAttempts {
+				b = append(b, "unlimited"...)
+			} else {
+				b = strconv.AppendInt(b, int64(m), 10)
+			}
+			text = text[len("n/m"):]
+		case strings.HasPrefix(text, "{}"):
+			b = append(b, particular...)
+			text = text[len("{}"):]
+		default:
+			b = append(b, text[0])
+			text = text[1:]
+		}
+	}
+
+	return string(b)
 }
 
 func (s *supervisor) notify(t Transition) {
-	listener := s.pool.options.GlobalListener
-	if listener == nil {
-		return
-	}
-
 	defer func() {
 		if value := recover(); value != nil {
 			caught := newPanicError(value)
-			s.log(zerolog.ErrorLevel, "worker pool listener panicked: "+fmt.Sprint(value), detail{stack: string(caught.Stack)})
+			s.log(zerolog.ErrorLevel, "worker pool listener panicked: "+fmt.Sprint(value), &detail{stack: string(caught.Stack)})
 		}
 	}()
-	listener(t)
+
+	s.pool.options.GlobalListener(t)
 }
 
 // log writes one record. A writer or hook that panics loses the record, not the worker.
-func (s *supervisor) log(level zerolog.Level, message string, d detail) {
+func (s *supervisor) log(level zerolog.Level, message string, d *detail) {
+	if s.logger == nil {
+		return
+	}
 	defer func() { _ = recover() }()
 
 	event := s.logger.WithLevel(level)
@@ -166,18 +205,4 @@ func (s *supervisor) log(level zerolog.Level, message string, d detail) {
 		event.Str(zerolog.ErrorFieldName, d.text)
 	}
 	event.Msg(message)
-}
-
-// ordinal returns the number of the attempt that a transition is about, of how many.
-func (s *supervisor) ordinal(k kind) string {
-	n := s.attempt
-	if k == waiting {
-		n = s.streak + 1
-	}
-
-	if s.options.MaxExecutionsAttempts == UnlimitedExecutionsAttempts {
-		return strconv.Itoa(n) + "/unlimited"
-	}
-
-	return strconv.Itoa(n) + "/" + strconv.Itoa(s.options.MaxExecutionsAttempts)
 }

@@ -1,0 +1,397 @@
+package worker_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/ankorstore/yokai/worker"
+)
+
+// choices is where the random decisions of a sequence come from: it returns a number from 0 to n-1.
+type choices func(n int) int
+
+func seeded(seed uint64) choices {
+	return rand.New(rand.NewPCG(seed, 0)).IntN
+}
+
+// fromBytes lets a fuzzer decide; where its bytes end, each choice is the first, the plain one.
+func fromBytes(data []byte) choices {
+	return func(n int) int {
+		if len(data) == 0 {
+			return 0
+		}
+		choice := int(data[0]) % n
+		data = data[1:]
+
+		return choice
+	}
+}
+
+func (c choices) chance(percent int) bool { return c(100) >= 100-percent }
+
+func oneOf[T any](c choices, values ...T) T { return values[c(len(values))] }
+
+// maybe returns one of the values, or nil for an option that is not set.
+func maybe[T any](c choices, percent int, values ...T) *T {
+	if !c.chance(percent) {
+		return nil
+	}
+	value := oneOf(c, values...)
+
+	return &value
+}
+
+// sequence is a plan of what happens to one pool. All random decisions are made before it begins; only the order in which
+// goroutines run that are ready at the same moment differs from run to run.
+type sequencePlan struct {
+	pool    poolSpec
+	workers []*workerSpec
+	actors  [][]operation // each is a goroutine that uses the pool
+	again   bool          // whether the epilogue restarts each worker
+}
+
+// settings are the options that both the pool and a worker have.
+type settings struct {
+	attempts *int
+	deferral *float64
+	backoff  *backoffSpec
+	healthy  *time.Duration
+	policy   *worker.RestartPolicy
+}
+
+// backoffSpec is a backoff and the bounds of its waits.
+type backoffSpec struct {
+	wait        worker.BackoffFunc
+	least, most time.Duration
+}
+
+type poolSpec struct {
+	settings
+	stopTimeout time.Duration
+	maxEvents   *int
+	generator   quirk
+	writer      quirk
+	listener    quirk
+	middleware  quirk
+	tracing     bool
+	logs        bool
+}
+
+type workerSpec struct {
+	settings
+	pool       *poolSpec
+	index      int
+	name       string
+	heartbeat  time.Duration
+	stage      int
+	stopPool   bool
+	middleware quirk
+	script     []attemptSpec
+}
+
+// attemptSpec is what a worker does in one attempt.
+type attemptSpec struct {
+	work     time.Duration
+	heeds    bool // stops working when its context is done
+	beats    bool
+	children int         // goroutines that live as long as the context of the attempt
+	calls    []operation // of the pool, from inside
+	ending   int         // an index into endings
+}
+
+// quirk is how code that the pool calls misbehaves, and at which of the calls.
+type quirk struct {
+	kind int
+	at   int
+	call operation // for the kind that calls the pool
+}
+
+// The kinds of misbehaviour.
+const (
+	behaves = iota
+	panicking
+	goexiting
+	nonsense // what that is depends on the code
+	dawdling
+	calling
+	quirks
+)
+
+// forever is the longest wait.
+const forever time.Duration = math.MaxInt64
+
+func drawSequence(c choices) *sequencePlan {
+	plan := &sequencePlan{}
+	names := oneOf(c, []string{"a"}, []string{"a", "b"}, []string{"a-b", "A_B", "c"}, []string{"a", "b", "c", "d"})
+	plan.pool = drawPool(c, len(names))
+	for i, name := range names {
+		plan.workers = append(plan.workers, drawWorker(c, &plan.pool, i, name, len(names)))
+	}
+	for range 1 + c(4) {
+		plan.actors = append(plan.actors, drawOperations(c, 1+c(7), len(names), false))
+	}
+	plan.again = c.chance(50)
+
+	return plan
+}
+
+func drawSettings(c choices, percent int) settings {
+	backoffs := []backoffSpec{
+		{worker.ConstantBackoff(0), 0, 0},
+		{worker.ConstantBackoff(time.Millisecond), time.Millisecond, time.Millisecond},
+		{worker.ConstantBackoff(time.Hour), time.Hour, time.Hour},
+		{worker.ConstantBackoff(forever), forever, forever},
+		{worker.ConstantBackoff(-time.Hour), 0, 0},
+		{worker.ExponentialBackoff(time.Millisecond, 20*time.Millisecond), 500 * time.Microsecond, 20 * time.Millisecond},
+		{func(int, error) time.Duration { panic("in backoff") }, 50 * time.Millisecond, 30 * time.Second},
+		{func(int, error) time.Duration { goexits(nil); return 0 }, 50 * time.Millisecond, 30 * time.Second},
+	}
+
+	return settings{
+		attempts: maybe(c, percent, 1, 2, 3, 5, 5, worker.UnlimitedExecutionsAttempts, worker.UnlimitedExecutionsAttempts, 0, -7),
+		deferral: maybe(c, percent, 0, 0.001, 0.01, 3600, math.Inf(1), -1),
+		backoff:  maybe(c, percent, backoffs...),
+		healthy:  maybe(c, percent, 0, time.Millisecond, 20*time.Millisecond, -1),
+		policy:   maybe(c, percent, worker.RestartOnFailure, worker.RestartAlways),
+	}
+}
+
+func drawPool(c choices, names int) poolSpec {
+	return poolSpec{
+		settings:    drawSettings(c, 25),
+		stopTimeout: oneOf(c, 0, 0, 0, -1, 5*time.Millisecond, 50*time.Millisecond),
+		maxEvents:   maybe(c, 20, 0, 1, 5, 1000),
+		generator:   drawQuirk(c, 10, names),
+		writer:      drawQuirk(c, 10, names),
+		listener:    drawQuirk(c, 15, names),
+		middleware:  drawQuirk(c, 10, names),
+		tracing:     c.chance(20),
+		logs:        !c.chance(10),
+	}
+}
+
+func drawWorker(c choices, pool *poolSpec, index int, name string, names int) *workerSpec {
+	w := &workerSpec{
+		settings:   drawSettings(c, 40),
+		pool:       pool,
+		index:      index,
+		name:       name,
+		heartbeat:  oneOf(c, 0, 0, 0, 50*time.Millisecond, 100*time.Millisecond),
+		stage:      oneOf(c, 0, 0, 0, 1, -1, 7),
+		stopPool:   c.chance(10),
+		middleware: drawQuirk(c, 10, names),
+	}
+	for range 1 + c(6) {
+		w.script = append(w.script, drawAttempt(c, names))
+	}
+
+	return w
+}
+
+func drawAttempt(c choices, names int) attemptSpec {
+	a := attemptSpec{
+		work:   oneOf(c, 0, 0, time.Millisecond, 10*time.Millisecond, 70*time.Millisecond, 250*time.Millisecond),
+		heeds:  !c.chance(30),
+		beats:  c.chance(50),
+		ending: c(len(endings)),
+	}
+	if c.chance(20) {
+		a.children = 1 + c(2)
+	}
+	if c.chance(15) {
+		a.calls = drawOperations(c, 1+c(2), names, true)
+	}
+
+	return a
+}
+
+func drawQuirk(c choices, percent, names int) quirk {
+	if !c.chance(percent) {
+		return quirk{}
+	}
+
+	return quirk{kind: 1 + c(quirks-1), at: 1 + c(6), call: drawOperation(c, names, true)}
+}
+
+func drawOperations(c choices, n, names int, inside bool) []operation {
+	var operations []operation
+	for range n {
+		operations = append(operations, drawOperation(c, names, inside))
+	}
+
+	return operations
+}
+
+func drawOperation(c choices, names int, inside bool) operation {
+	common := []verb{startPool, startPool, stopPool, shutDown, register, register, stopWorker, restartWorker, waitForAll, runPool, readAll, readAll}
+	if !inside {
+		common = append(common, cancelParent)
+	}
+	op := operation{
+		verb:   oneOf(c, common...),
+		worker: c(names),
+		inside: inside,
+		pause:  oneOf(c, 0, 0, 0, time.Millisecond, 10*time.Millisecond, 50*time.Millisecond, 200*time.Millisecond),
+		bound:  oneOf(c, 300*time.Millisecond, 0, time.Millisecond, 20*time.Millisecond, 100*time.Millisecond),
+	}
+	if inside {
+		op.pause = 0
+	}
+	if op.verb == register && c.chance(2) {
+		op.verb = registerBad
+	}
+
+	return op
+}
+
+// punctual returns whether nothing that the pool calls between two attempts takes time.
+func (p *poolSpec) punctual() bool {
+	slow := func(q quirk) bool { return q.kind == dawdling || q.kind == calling }
+
+	return !slow(p.generator) && !slow(p.writer) && !slow(p.listener)
+}
+
+// The methods below say which options a worker has in the end: its own, else the pool's, else the default.
+
+func (w *workerSpec) maxAttempts() int {
+	n := resolve(w.attempts, w.pool.attempts, 1)
+	if n < 1 && n != worker.UnlimitedExecutionsAttempts {
+		return 1
+	}
+
+	return n
+}
+
+func (w *workerSpec) deferral() float64      { return resolve(w.settings.deferral, w.pool.deferral, 0) }
+func (w *workerSpec) healthy() time.Duration { return resolve(w.settings.healthy, w.pool.healthy, 0) }
+
+func (w *workerSpec) restartsAlways() bool {
+	return resolve(w.policy, w.pool.policy, worker.RestartOnFailure) == worker.RestartAlways
+}
+
+func (w *workerSpec) backoffBounds() (least, most time.Duration) {
+	byDefault := backoffSpec{}
+	if w.maxAttempts() == worker.UnlimitedExecutionsAttempts {
+		byDefault.least, byDefault.most = 50*time.Millisecond, 30*time.Second
+	}
+	b := resolve(w.backoff, w.pool.backoff, byDefault)
+
+	return b.least, b.most
+}
+
+func resolve[T any](own, global *T, byDefault T) T {
+	switch {
+	case own != nil:
+		return *own
+	case global != nil:
+		return *global
+	default:
+		return byDefault
+	}
+}
+
+// seconds is what a deferral of so many seconds waits.
+func seconds(s float64) time.Duration {
+	if s > 1e9 {
+		return forever
+	}
+
+	return time.Duration(s * float64(time.Second))
+}
+
+func (s settings) ofPool() (options []worker.WorkerPoolOption) {
+	if s.attempts != nil {
+		options = append(options, worker.WithGlobalMaxExecutionsAttempts(*s.attempts))
+	}
+	if s.deferral != nil {
+		options = append(options, worker.WithGlobalDeferredStartThreshold(*s.deferral))
+	}
+	if s.backoff != nil {
+		options = append(options, worker.WithGlobalBackoff(s.backoff.wait))
+	}
+	if s.healthy != nil {
+		options = append(options, worker.WithGlobalHealthyAfter(*s.healthy))
+	}
+	if s.policy != nil {
+		options = append(options, worker.WithGlobalRestartPolicy(*s.policy))
+	}
+
+	return options
+}
+
+func (s settings) ofWorker() (options []worker.WorkerExecutionOption) {
+	if s.attempts != nil {
+		options = append(options, worker.WithMaxExecutionsAttempts(*s.attempts))
+	}
+	if s.deferral != nil {
+		options = append(options, worker.WithDeferredStartThreshold(*s.deferral))
+	}
+	if s.backoff != nil {
+		options = append(options, worker.WithBackoff(s.backoff.wait))
+	}
+	if s.healthy != nil {
+		options = append(options, worker.WithHealthyAfter(*s.healthy))
+	}
+	if s.policy != nil {
+		options = append(options, worker.WithRestartPolicy(*s.policy))
+	}
+
+	return options
+}
+
+// String shows a plan with what its options point to.
+func (p *sequencePlan) String() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "pool: %s stopTimeout=%s maxEvents=%s generator=%v writer=%v listener=%v middleware=%v tracing=%v logs=%v\n",
+		p.pool.settings, p.pool.stopTimeout, value(p.pool.maxEvents), p.pool.generator, p.pool.writer, p.pool.listener,
+		p.pool.middleware, p.pool.tracing, p.pool.logs)
+	for i, w := range p.workers {
+		fmt.Fprintf(&text, "worker %d %q: %s heartbeat=%s stage=%d stopPool=%v middleware=%v\n",
+			i, w.name, w.settings, w.heartbeat, w.stage, w.stopPool, w.middleware)
+		for _, a := range w.script {
+			fmt.Fprintf(&text, "    %+v\n", a)
+		}
+	}
+	for i, operations := range p.actors {
+		fmt.Fprintf(&text, "actor %d: %v\n", i, operations)
+	}
+
+	return text.String()
+}
+
+func (s settings) String() string {
+	backoff := "-"
+	if s.backoff != nil {
+		backoff = fmt.Sprintf("%s..%s", s.backoff.least, s.backoff.most)
+	}
+
+	return fmt.Sprintf("attempts=%s deferral=%s backoff=%s healthy=%s policy=%s",
+		value(s.attempts), value(s.deferral), backoff, value(s.healthy), value(s.policy))
+}
+
+func value[T any](p *T) string {
+	if p == nil {
+		return "-"
+	}
+
+	return fmt.Sprint(*p)
+}
+
+func (q quirk) String() string {
+	name := [...]string{"none", "panic", "goexit", "nonsense", "dawdle", "call"}[q.kind]
+	if q.kind == behaves {
+		return name
+	}
+	if q.kind == calling {
+		name = q.call.String()
+	}
+
+	return fmt.Sprintf("%s@%d", name, q.at)
+}
+
+func (o operation) String() string {
+	return fmt.Sprintf("+%s:%s(%d, %s)", o.pause, o.verb, o.worker, o.bound)
+}
