@@ -309,8 +309,10 @@ func (s *supervisor) depart() {
 		s.failure = &WorkerError{Worker: s.name, ExecutionID: s.id, Attempt: s.attempt, Err: s.outcome.err}
 	}
 
-	if overdueSince := s.fate.Swap(left); overdueSince > 0 {
-		s.record(returnedLate, &detail{text: time.Since(time.Unix(0, overdueSince)).String()})
+	// Nothing that a user may have a hand in comes after this, unless it is overdue already.
+	if !s.fate.CompareAndSwap(0, left) {
+		late := time.Since(time.Unix(0, s.fate.Load()))
+		s.record(returnedLate, &detail{text: late.String()})
 	}
 }
 
@@ -321,6 +323,7 @@ func (s *supervisor) leave() {
 		return
 	}
 
+	s.fate.Store(left)
 	s.cancel(nil)
 	s.pool.departed(s)
 }
