@@ -32,7 +32,11 @@ func (s *supervisor) runAttempt() {
 	s.next = settlingAttempt
 	defer s.cancel(nil)
 
-	ctx := &attemptContext{Context: s.ctx, supervisor: s, executionID: s.id}
+	ctx := &s.first
+	if ctx.supervisor != nil {
+		ctx = &attemptContext{}
+	}
+	ctx.Context, ctx.supervisor, ctx.executionID = s.ctx, s, s.id
 	if s.logger != nil {
 		ctx.Context = withLogger(s.ctx, s.logger)
 	}

@@ -22,9 +22,10 @@ type WorkerExecution struct {
 	deferredStartThreshold  float64
 	middlewares             []Middleware // never written to
 	stopPoolOnFailure       bool
-	events                  []WorkerExecutionEvent // a ring once it is full
-	oldest                  int                    // where the ring begins
-	maxEvents               int                    // its size, 0 for no bound
+	events                  []WorkerExecutionEvent  // a ring once it is full
+	oldest                  int                     // where the ring begins
+	firstEvents             [2]WorkerExecutionEvent // room for a worker that starts and ends
+	maxEvents               int                     // its size, 0 for no bound
 	droppedEvents           int
 	since                   time.Time // of the status
 	startedAt, endedAt      time.Time
@@ -54,7 +55,7 @@ func (e *WorkerExecution) init(id, name string, options *ExecutionOptions, maxEv
 	e.middlewares = options.Middlewares
 	e.stopPoolOnFailure = options.StopPoolOnFailure
 	e.maxEvents = maxEvents
-	e.events = make([]WorkerExecutionEvent, 0, 2) // for a worker that starts and ends
+	e.events = e.firstEvents[:0]
 }
 
 // Id returns the id of the current attempt of the [WorkerExecution], the one that its log records, spans and events carry. It

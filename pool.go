@@ -150,7 +150,7 @@ func (p *WorkerPool) register(registration *WorkerRegistration) (*zerolog.Logger
 	p.order = append(p.order, planned)
 
 	if g != nil && !g.stopping {
-		p.launchLocked(g, planned)
+		p.launchLocked(g, planned, &supervisor{})
 	}
 
 	return nil, nil
@@ -279,8 +279,10 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 			g.firstStage = n
 		}
 	}
-	for _, planned := range p.order {
-		p.launchLocked(g, planned)
+	// In one piece, which is much cheaper than one by one.
+	supervisors := make([]supervisor, len(p.order))
+	for i, planned := range p.order {
+		p.launchLocked(g, planned, &supervisors[i])
 	}
 	g.unwatch = context.AfterFunc(g.ctx, func() { p.beginStop(g, context.Cause(g.ctx)) })
 
@@ -332,8 +334,8 @@ func (p *WorkerPool) startableLocked() error {
 }
 
 // launchLocked starts one worker, in the place of an earlier one of its name.
-func (p *WorkerPool) launchLocked(g *generation, planned *plan) {
-	s := newSupervisor(p, g, planned)
+func (p *WorkerPool) launchLocked(g *generation, planned *plan, s *supervisor) {
+	s.init(p, g, planned)
 
 	if old, ok := g.supervisors[s.name]; ok {
 		s.index = old.index

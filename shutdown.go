@@ -275,7 +275,7 @@ func (p *WorkerPool) RestartWorker(ctx context.Context, name string) error {
 		return ErrPoolNotStarted
 	}
 	if g.supervisors[name] == old {
-		p.launchLocked(g, p.plans[name])
+		p.launchLocked(g, p.plans[name], &supervisor{})
 	}
 
 	return nil

@@ -46,6 +46,8 @@ type supervisor struct {
 	delay     time.Duration   // of the coming wait
 	failure   *WorkerError    // what the worker has ended with, if in Error
 	gaveUp    bool            // out of attempts, not stopped
+
+	first attemptContext // of the first attempt, most often the only one
 }
 
 type step int8
@@ -66,8 +68,9 @@ const (
 // forever is the longest wait, 292 years.
 const forever time.Duration = math.MaxInt64
 
-func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
-	s := &supervisor{plan: planned, pool: p, generation: g, stage: g.stageLocked(planned.options.StopStage)}
+func (s *supervisor) init(p *WorkerPool, g *generation, planned *plan) {
+	s.plan, s.pool, s.generation = planned, p, g
+	s.stage = g.stageLocked(planned.options.StopStage)
 	s.execution.init("", planned.name, &planned.options, p.options.GlobalMaxEvents)
 	s.renewContext()
 
@@ -77,8 +80,6 @@ func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
 	if own, ok := p.options.Generator.(*uuid.DefaultUuidGenerator); ok {
 		s.id = own.Generate()
 	}
-
-	return s
 }
 
 // run is the body of the worker's goroutine.
