@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"runtime/pprof"
 
 	"github.com/ankorstore/yokai/log"
 	"github.com/rs/zerolog"
@@ -72,6 +73,21 @@ func baseLogger(ctx context.Context) *zerolog.Logger {
 	own := *logger
 
 	return &own
+}
+
+// baseLabels returns a context with the profiler labels of ctx and nothing else, nil if there are none.
+func baseLabels(ctx context.Context) context.Context {
+	var labels []string
+	pprof.ForLabels(ctx, func(key, value string) bool {
+		labels = append(labels, key, value)
+
+		return true
+	})
+	if labels == nil {
+		return nil
+	}
+
+	return pprof.WithLabels(context.Background(), pprof.Labels(labels...))
 }
 
 // CtxWorkerName returns the contextual [Worker] name, or an empty string outside of a worker's context.

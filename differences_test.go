@@ -321,7 +321,7 @@ func TestDifference07ConcurrentUse(t *testing.T) {
 	t.Run("what a method returns is a copy", func(t *testing.T) {
 		options := []worker.WorkerExecutionOption{worker.WithMaxExecutionsAttempts(2), worker.WithMiddlewares(middleware("m", nil))}
 		registration := worker.NewWorkerRegistration(do("job", succeed), options...)
-		pool := newPool(t).Register(registration)
+		pool := newPool(t, worker.WithGlobalMiddlewares(middleware("g", nil))).Register(registration)
 		require.NoError(t, pool.Start(t.Context()))
 		require.NoError(t, pool.Stop())
 		e := execution(t, pool, "job")
@@ -331,6 +331,8 @@ func TestDifference07ConcurrentUse(t *testing.T) {
 		assert.NotNil(t, registration.Options()[0])
 		delete(pool.Registrations(), "job")
 		delete(pool.Options().Registrations, "job")
+		pool.Options().GlobalMiddlewares[0] = nil
+		assert.NotNil(t, pool.Options().GlobalMiddlewares[0])
 		assert.Len(t, pool.Registrations(), 1)
 		delete(pool.Executions(), "job")
 		assert.Len(t, pool.Executions(), 1)
@@ -398,6 +400,8 @@ func TestDifference10BadInputIsAClearError(t *testing.T) {
 		func(*worker.PoolOptions) { panic("in an option") },
 		worker.WithGlobalDeferredStartThreshold(math.NaN()),
 		worker.WithMetrics(&worker.WorkerMetrics{}),
+		worker.WithGlobalRestartPolicy(-1),
+		worker.WithGlobalMiddlewares(middleware("fine", nil), nil),
 		worker.WithWorker(nil),
 		worker.WithWorker(do("", succeed)),
 		worker.WithWorker(&namedWorker{func() string { panic("no name") }}),
@@ -417,6 +421,8 @@ func TestDifference10BadInputIsAClearError(t *testing.T) {
 	want := `pool option 1 is nil
 pool option 2: recovered panic: in an option
 metrics were not made by NewWorkerMetrics
+unknown global restart policy -1
+global middleware 2 is nil
 global deferred start threshold is not a number
 nil worker
 worker *worker_test.funcWorker has an empty name

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -318,6 +319,22 @@ func TestStopPoolOnFailure(t *testing.T) {
 		})
 	}
 
+	t.Run("not if it fails because it is stopped", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			for name, late := range map[string]run{"at last": failLate, "permanently": func(ctx context.Context) error {
+				return worker.Permanent(failLate(ctx))
+			}} {
+				pool := newPool(t, worker.WithWorker(do("other", block)), worker.WithWorker(do("vital", late), worker.WithStopPoolOnFailure()))
+				require.NoError(t, pool.Start(t.Context()))
+				require.NoError(t, pool.StopWorker(t.Context(), "vital"))
+				synctest.Wait()
+				assert.Equal(t, worker.Error, execution(t, pool, "vital").Status(), name)
+				assert.Equal(t, worker.Running, execution(t, pool, "other").Status(), name)
+				require.NoError(t, pool.Stop())
+			}
+		})
+	})
+
 	t.Run("without Run", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			pool := newPool(t, worker.WithWorker(do("other", block)), worker.WithWorker(do("vital", fail), worker.WithStopPoolOnFailure()))
@@ -557,4 +574,25 @@ func TestNilContexts(t *testing.T) {
 	} {
 		require.EqualError(t, err, "nil context")
 	}
+}
+
+// The profiler labels of a worker's goroutine: its own, those of the context of Start, and the same in its context.
+func TestProfilerLabels(t *testing.T) {
+	labels := func(ctx context.Context) map[string]string {
+		labels := map[string]string{}
+		pprof.ForLabels(ctx, func(key, value string) bool { labels[key] = value; return true })
+		return labels
+	}
+	var inner, outer map[string]string
+	job := do("inner", func(ctx context.Context) error { inner = labels(ctx); return nil })
+	pool := newPool(t, worker.WithWorker(do("outer", func(ctx context.Context) error {
+		outer = labels(ctx)
+		return newPool(t, worker.WithWorker(job)).Run(ctx)
+	})))
+	pprof.Do(t.Context(), pprof.Labels("service", "shop"), func(ctx context.Context) { require.NoError(t, pool.Run(ctx)) })
+
+	assert.Equal(t, map[string]string{"service": "shop", "worker": "outer"}, outer)
+	assert.Equal(t, map[string]string{"service": "shop", "worker": "inner"}, inner)
+	require.NoError(t, newPool(t, worker.WithWorker(job)).Run(t.Context()))
+	assert.Equal(t, map[string]string{"worker": "inner"}, inner)
 }

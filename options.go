@@ -309,6 +309,14 @@ func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 	if o.Generator == nil {
 		o.Generator = defaults.Generator
 	}
+	if o.GlobalRestartPolicy != RestartOnFailure && o.GlobalRestartPolicy != RestartAlways {
+		problems = append(problems, fmt.Errorf("unknown global restart policy %d", o.GlobalRestartPolicy))
+		o.GlobalRestartPolicy = defaults.GlobalRestartPolicy
+	}
+	if i := slices.Index(o.GlobalMiddlewares, nil); i >= 0 {
+		problems = append(problems, fmt.Errorf("global middleware %d is nil", i+1))
+		o.GlobalMiddlewares = nil
+	}
 	if math.IsNaN(o.GlobalDeferredStartThreshold) {
 		problems = append(problems, errors.New("global deferred start threshold is not a number"))
 		o.GlobalDeferredStartThreshold = defaults.GlobalDeferredStartThreshold

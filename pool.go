@@ -32,7 +32,7 @@ type plan struct {
 	options      ExecutionOptions
 	firstStart   string // the text of the start of the first attempt
 	series       *workerSeries
-	labels       context.Context // carries the profiler label, and nothing else
+	labels       context.Context // carries the profiler label of the worker, and nothing else
 }
 
 // generation is what one Start has started.
@@ -41,8 +41,9 @@ type generation struct {
 	cancel  context.CancelCauseFunc
 	unwatch func() bool // ends the watch on ctx
 	logger  *zerolog.Logger
-	quit    chan struct{} // closed when it begins to stop
-	stopped chan struct{} // closed when it has stopped, as the last act of its stop
+	labels  context.Context // carries the profiler labels of Start's context, and nothing else; nil if there are none
+	quit    chan struct{}   // closed when it begins to stop
+	stopped chan struct{}   // closed when it has stopped, as the last act of its stop
 	stacks  recentStacks
 
 	// The pool's mu guards the fields below, which stay as they are once the generation is stopping.
@@ -97,6 +98,7 @@ func NewWorkerPool(options ...WorkerPoolOption) *WorkerPool {
 func (p *WorkerPool) Options() PoolOptions {
 	options := p.options
 	options.Registrations = p.Registrations()
+	options.GlobalMiddlewares = slices.Clone(options.GlobalMiddlewares)
 
 	return options
 }
@@ -292,6 +294,7 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 func newGeneration(ctx context.Context) *generation {
 	g := &generation{
 		logger:  baseLogger(ctx),
+		labels:  baseLabels(ctx),
 		quit:    make(chan struct{}),
 		stopped: make(chan struct{}),
 		stages:  map[int]*stage{},

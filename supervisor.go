@@ -20,6 +20,7 @@ import (
 // that code ends the goroutine ([runtime.Goexit]), another one goes on exactly there.
 type supervisor struct {
 	*plan
+	labels     context.Context // carries the profiler labels, and nothing else
 	pool       *WorkerPool
 	generation *generation
 	stage      *stage
@@ -71,6 +72,10 @@ const forever time.Duration = math.MaxInt64
 func (s *supervisor) init(p *WorkerPool, g *generation, planned *plan) {
 	s.plan, s.pool, s.generation = planned, p, g
 	s.stage = g.stageLocked(planned.options.StopStage)
+	s.labels = planned.labels
+	if g.labels != nil {
+		s.labels = pprof.WithLabels(g.labels, pprof.Labels(pprofLabel, planned.name))
+	}
 	s.execution.init("", planned.name, &planned.options, p.options.GlobalMaxEvents)
 	s.renewContext()
 
@@ -249,10 +254,10 @@ func (s *supervisor) decide() {
 
 	switch {
 	case s.outcome.permanent:
-		s.gaveUp = true
+		s.gaveUp = !s.stopping()
 		s.record(permanent, &detail{})
 	case s.streak == s.options.MaxExecutionsAttempts:
-		s.gaveUp = s.status == Error
+		s.gaveUp = s.status == Error && !s.stopping()
 		s.record(exhausted, &detail{})
 	case s.stopping():
 		s.record(skipped, &detail{})
