@@ -12,9 +12,10 @@
 //     is wrong it fails, and the pool runs it again after a growing backoff;
 //   - flaky fails once, panics once, and then runs on.
 //
-// It serves /metrics over HTTP, logs to standard error, and with -trace writes
-// its spans to standard output, one JSON object per line. It ends on Ctrl-C, on
-// SIGTERM, or after -duration. The exit status is 1 when a worker has failed for
+// Over HTTP it serves a status page of the workers at /, their report at
+// /report, probes at /livez and /readyz, and /metrics. It logs to standard
+// error, and with -trace writes its spans to standard output, one JSON object
+// per line. It ends on Ctrl-C, on SIGTERM, or after -duration. The exit status is 1 when a worker has failed for
 // good, one has not stopped in time or the service could not start, with the
 // reason on the last line, and 2 when the command line is wrong.
 //

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
+	"github.com/ankorstore/yokai/worker/workerhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -55,7 +56,7 @@ func startServer(
 	}
 
 	go s.serve(listener, failed)
-	logger.Info().Str("url", metricsURL(listener.Addr())).Msg("listening")
+	logger.Info().Str("url", serviceURL(listener.Addr(), "/")).Msg("listening")
 
 	return s
 }
@@ -86,7 +87,8 @@ func (s *server) stop() error {
 	return <-s.done
 }
 
-// newHandler serves the metrics of the Go runtime, the process and the workers.
+// newHandler serves the metrics of the Go runtime, the process and the workers,
+// and below / the workers' status page, report and probes.
 func newHandler(pool *worker.WorkerPool) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -97,13 +99,14 @@ func newHandler(pool *worker.WorkerPool) http.Handler {
 
 	mux := http.NewServeMux()
 	mux.Handle("GET "+metricsPath, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("/", workerhttp.NewHandler(pool))
 
 	return mux
 }
 
-// metricsURL returns the URL of the metrics served on addr.
-func metricsURL(addr net.Addr) string {
-	u := url.URL{Scheme: "http", Host: addr.String(), Path: metricsPath}
+// serviceURL returns the URL of what is served under path on addr.
+func serviceURL(addr net.Addr, path string) string {
+	u := url.URL{Scheme: "http", Host: addr.String(), Path: path}
 
 	return u.String()
 }

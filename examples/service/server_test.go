@@ -17,22 +17,27 @@ func TestHandlerServesTheMetricsOfRuntimeAndWorkers(t *testing.T) {
 	metrics := worker.NewWorkerMetrics("", "").IncrementWorkerExecutionStart("some-worker")
 	handler := newHandler(worker.NewWorkerPool(worker.WithMetrics(metrics)))
 
-	for path, want := range map[string]int{
-		"/metrics": http.StatusOK,
-		"/":        http.StatusNotFound,
+	for path, want := range map[string]struct {
+		code int
+		text []string
+	}{
+		"/metrics": {http.StatusOK, []string{`worker_executions_total{status="started",worker="some_worker"} 1`, "go_goroutines "}},
+		"/":        {http.StatusOK, []string{"<title>Workers</title>"}},
+		"/report":  {http.StatusOK, []string{`"state":"new"`}},
+		"/livez":   {http.StatusOK, []string{`"ok":true`}},
+		"/readyz":  {http.StatusServiceUnavailable, []string{`"ok":false`}},
+		"/else":    {http.StatusNotFound, nil},
 	} {
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
-		require.Equal(t, want, recorder.Code, path)
-
-		if want == http.StatusOK {
-			assert.Contains(t, recorder.Body.String(), `worker_executions_total{status="started",worker="some_worker"} 1`)
-			assert.Contains(t, recorder.Body.String(), "go_goroutines ")
+		require.Equal(t, want.code, recorder.Code, path)
+		for _, text := range want.text {
+			assert.Contains(t, recorder.Body.String(), text)
 		}
 	}
 }
 
-func TestMetricsURL(t *testing.T) {
+func TestServiceURL(t *testing.T) {
 	t.Parallel()
 
 	for addr, want := range map[string]string{
@@ -42,6 +47,6 @@ func TestMetricsURL(t *testing.T) {
 	} {
 		tcp, err := net.ResolveTCPAddr("tcp", addr)
 		require.NoError(t, err)
-		assert.Equal(t, want, metricsURL(tcp))
+		assert.Equal(t, want, serviceURL(tcp, metricsPath))
 	}
 }

@@ -41,7 +41,7 @@ func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 		provider = newTracerProvider(stdout)
 	}
 
-	pool, err := newPool(cfg, metricsURL(listener.Addr()), provider)
+	pool, err := newPool(cfg, serviceURL(listener.Addr(), metricsPath), provider)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -103,7 +103,7 @@ func TestServiceFailsIfServingEnds(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 
-	pool := newServicePool(t, metricsURL(listener.Addr()))
+	pool := newServicePool(t, serviceURL(listener.Addr(), metricsPath))
 	logs := newOutput()
 	ended := make(chan error)
 

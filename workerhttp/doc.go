@@ -1,0 +1,58 @@
+// Package workerhttp shows the workers of a pool over HTTP: a status page for people, a report for programs, and the two
+// probes that an orchestrator asks.
+//
+//	mux := http.NewServeMux()
+//	mux.Handle("/workers/", workerhttp.NewHandler(pool))
+//
+// The routes, below wherever the handler is mounted:
+//
+//	/         the status page
+//	/report   the pool's report ([worker.PoolReport]) as JSON
+//	/livez    200 if no worker needs a restart of the process, otherwise 503
+//	/readyz   200 if all workers do what they are there for, otherwise 503
+//
+// The page needs no network but the handler itself: its HTML, CSS and JavaScript are embedded. It refreshes itself every two
+// seconds, says so when the service does not answer, and comes back by itself.
+//
+// # Report
+//
+// These parameters of the query leave things out, so that who asks often, as the page does, asks for little:
+//
+//	worker=NAME   only this worker; given more than once, only these; one that does not exist is just not in the answer
+//	events=N      only the newest N events of each worker; 0 for none; without it, all that are kept
+//	stack=false   no stacks
+//	text=N        errors, stacks and events' messages of more than N bytes are cut there, and end in "…"
+//
+// What else is in the query is ignored; a value that is none is answered with 400. Text that is not UTF-8 has U+FFFD in place
+// of each byte that is not, and a worker is found by its name as it is shown.
+//
+// # Probes
+//
+// Both answer {"ok": BOOL, "workers": {NAME: STATUS}}, with the workers that fail the probe. What fails which is the rule
+// of [healthcheck.NewWorkerLivenessProbe] and [healthcheck.NewWorkerReadinessProbe]. Before the start of the pool and while it stops
+// it is not ready, though no worker may fail.
+//
+// # Who may see it
+//
+// The handler asks nobody who they are. Whoever can reach it reads the names of the workers, what they fail with, and the
+// stacks of their panics; errors tend to hold addresses, names of databases and users, now and then a part of what was being
+// worked on. So mount it on a listener that only operators and the orchestrator reach, or behind the authentication that
+// the service has already, and never on the public side of it. A service that serves the probes to an orchestrator and
+// the page to people can mount two handlers of one pool on two listeners. On a listener without authentication, a check of
+// the Host header keeps out web pages that point a name of their own at it (DNS rebinding).
+//
+// # What it never does
+//
+// It changes nothing: there is no route that starts, stops or restarts a worker, and any method but GET and HEAD is
+// answered with 405. It reads no body, no cookie and no header of the request, keeps nothing between two requests, writes no
+// log, and loads nothing from elsewhere.
+//
+// A worker's name, its errors, panics and stacks are taken to be hostile: they are escaped in JSON, and the page shows them as
+// text, never as markup. Should that fail nevertheless, its Content-Security-Policy allows no inline script, no
+// evaluation of text, no request to another host, and no frame around the page. The policy also makes browsers that know
+// Trusted Types refuse each way to parse text as HTML. No answer may be stored, nor be embedded by another origin.
+//
+// What it costs: each request of the report or a probe copies the pool's report, whatever it then leaves out, so a reader can make
+// the service work, but never holds a worker up. For a thousand workers that keep a thousand events each that is some 60 MB
+// and 50 ms; [worker.WithGlobalMaxEvents] bounds it.
+package workerhttp
