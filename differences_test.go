@@ -284,6 +284,30 @@ func TestDifference06NothingRunsAfterStopAndNeverTwoAtOnce(t *testing.T) {
 	})
 }
 
+// TestARunningWorkerIsOneGoroutine is not parallel, since it counts all goroutines of the process.
+func TestARunningWorkerIsOneGoroutine(t *testing.T) {
+	const workers = 100
+
+	settle := func(want int) int {
+		deadline := time.Now().Add(10 * time.Second)
+		for runtime.NumGoroutine() != want && time.Now().Before(deadline) {
+			runtime.Gosched()
+		}
+
+		return runtime.NumGoroutine()
+	}
+
+	before := runtime.NumGoroutine()
+	pool := newPool(t)
+	for i := range workers {
+		pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), block)))
+	}
+	require.NoError(t, pool.Start(context.Background()))
+	assert.Equal(t, before+workers, settle(before+workers))
+	require.NoError(t, pool.Stop())
+	assert.Equal(t, before, settle(before))
+}
+
 func TestDifference07ConcurrentUse(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error {
