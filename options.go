@@ -271,6 +271,9 @@ func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
 
 // WithStopStage is used to stop workers one after the other: when the pool stops, those of a lower stage are cancelled, and have
 // ended, before those of a higher one are cancelled. The default is 0 for all workers, which then stop together.
+//
+// The workers of the stage that is lowest at Start see the end of Start's context at once, with its own error and deadline. So does
+// a worker of a still lower stage that is registered later: only Stop and Shutdown stop it before them.
 func WithStopStage(n int) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.StopStage = n

@@ -1,0 +1,8 @@
+// Package browsertest drives a real Chromium against the status page of package workerhttp. It has tests only, in a module of
+// its own, so that what they need never reaches a user of the library.
+//
+//	apt-get install -y chromium
+//	go test -race ./...
+//
+// The tests fail where no Chromium is found. They leave pictures of the page in screenshots/.
+package browsertest

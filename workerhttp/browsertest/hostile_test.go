@@ -1,0 +1,61 @@
+package browsertest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestHostileTextStaysText(t *testing.T) {
+	t.Parallel()
+	s := serveEveryStatus(t)
+	b := open(t, s.url(), desktop)
+	b.untilLoaded(len(statuses))
+	elements := eval[map[string]int](b, elementsScript)
+
+	b.open(hostileName)
+
+	row := b.rows()[hostileName]
+	assert.Equal(t, hostileName, row.Name)
+	assert.Equal(t, hostileError, row.Error)
+	assert.Contains(t, row.Titles[0], hostileError)
+	assert.Equal(t, hostileError, b.text("li.is-open pre"))
+	assert.Contains(t, b.text("li.is-open ol li:nth-child(2)"), "stopping execution attempt 3/3 with error: "+hostileError)
+
+	assert.NotContains(t, eval[string](b, "document.title"), "owned")
+	for tag, n := range eval[map[string]int](b, elementsScript) {
+		assert.Equal(t, elements[tag], n, tag)
+	}
+}
+
+// elementsScript counts what markup would have added, wherever it came from.
+const elementsScript = `Object.fromEntries(["script", "img", "iframe", "object", "style", "link", "svg [onload]", "[onerror]"].map(
+	(selector) => [selector, document.querySelectorAll(selector).length]))`
+
+// What the policy promises must hold in the browser, and tests must notice what it refuses.
+func TestPolicyIsEnforced(t *testing.T) {
+	t.Parallel()
+	s := serve(t, newPool(t, do("a", block)))
+	b := open(t, s.url(), desktop)
+	b.untilLoaded(1)
+
+	for name, attack := range map[string]string{
+		"markup":        `document.body.innerHTML = "<b>x</b>"`,
+		"inline script": `document.head.append(Object.assign(document.createElement("script"), {textContent: "window.owned = 1"}))`,
+		"handler":       `document.body.setAttribute("onclick", "window.owned = 1")`,
+		"document":      `document.write("<b>x</b>")`,
+		"foreign image": `new Promise((done) => Object.assign(new Image(), {onerror: () => done("refused"), onload: done, src: "http://` + s.address + `1/x.png"}))`,
+		"foreign fetch": `fetch("http://localhost:1/").then(() => "", () => "refused")`,
+		"inline style":  `(document.body.insertAdjacentHTML("beforeend", "<p style='color:red'>"), "")`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			outcome := eval[string](b, `(async () => { try { return String(await (`+attack+`)) } catch (e) { return "refused" } })()`)
+
+			b.until(`true`)
+			problems := b.takeProblems()
+			assert.True(t, outcome == "refused" || len(problems) > 0, "outcome %s, problems %v", outcome, problems)
+			assert.False(t, eval[bool](b, `"owned" in window`))
+		})
+	}
+	b.takeProblems()
+}
