@@ -215,6 +215,9 @@ var (
 	}
 
 	_ func(*worker.WorkerPool) worker.PoolReport            = (*worker.WorkerPool).Report
+	_ func(*worker.WorkerPool) worker.PoolState             = (*worker.WorkerPool).State
+	_ func(*worker.WorkerExecution) bool                    = (*worker.WorkerExecution).GaveUp
+	_ func(*worker.WorkerExecution) bool                    = (*worker.WorkerExecution).StopPoolOnFailure
 	_ func(*worker.WorkerExecution) int                     = (*worker.WorkerExecution).DroppedEvents
 	_ func(int) worker.WorkerPoolOption                     = worker.WithGlobalMaxEvents
 	_ func(func(worker.Transition)) worker.WorkerPoolOption = worker.WithGlobalListener

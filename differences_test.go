@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -284,28 +287,37 @@ func TestDifference06NothingRunsAfterStopAndNeverTwoAtOnce(t *testing.T) {
 	})
 }
 
-// TestARunningWorkerIsOneGoroutine is not parallel, since it counts all goroutines of the process.
+// TestARunningWorkerIsOneGoroutine counts the goroutines by their profiler label.
 func TestARunningWorkerIsOneGoroutine(t *testing.T) {
 	const workers = 100
 
-	settle := func(want int) int {
-		deadline := time.Now().Add(10 * time.Second)
-		for runtime.NumGoroutine() != want && time.Now().Before(deadline) {
-			runtime.Gosched()
+	goroutines := func() int {
+		var profile strings.Builder
+		require.NoError(t, pprof.Lookup("goroutine").WriteTo(&profile, 1))
+		n := 0
+		for record := range strings.SplitSeq(profile.String(), "\n\n") {
+			if strings.Contains(record, `"worker":"one-goroutine-`) {
+				count, _, _ := strings.Cut(record, " ")
+				k, err := strconv.Atoi(count)
+				require.NoError(t, err)
+				n += k
+			}
 		}
 
-		return runtime.NumGoroutine()
+		return n
 	}
 
-	before := runtime.NumGoroutine()
 	pool := newPool(t)
 	for i := range workers {
-		pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), block)))
+		pool.Register(worker.NewWorkerRegistration(do(fmt.Sprintf("one-goroutine-%d", i), block)))
 	}
 	require.NoError(t, pool.Start(context.Background()))
-	assert.Equal(t, before+workers, settle(before+workers))
+	for _, e := range pool.Executions() {
+		require.Eventually(t, func() bool { return e.Status() == worker.Running }, 10*time.Second, time.Millisecond)
+	}
+	assert.Equal(t, workers, goroutines())
 	require.NoError(t, pool.Stop())
-	assert.Equal(t, before, settle(before))
+	require.Eventually(t, func() bool { return goroutines() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 func TestDifference07ConcurrentUse(t *testing.T) {

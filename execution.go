@@ -229,6 +229,23 @@ func (e *WorkerExecution) LastError() error {
 	return e.lastError
 }
 
+// GaveUp returns true once the worker has failed and has no attempts left, or failed with a [Permanent] error, unless that was while
+// it was stopped.
+func (e *WorkerExecution) GaveUp() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.gaveUp
+}
+
+// StopPoolOnFailure returns true for a worker with [WithStopPoolOnFailure].
+func (e *WorkerExecution) StopPoolOnFailure() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.stopPoolOnFailure
+}
+
 // Events returns a copy of the [WorkerExecution] list of [WorkerExecutionEvent], the oldest first. An execution keeps its
 // newest 1000 events, or as many as [WithGlobalMaxEvents] says.
 func (e *WorkerExecution) Events() []*WorkerExecutionEvent {

@@ -40,7 +40,7 @@ type WorkerReport struct {
 	LastError           string        `json:"lastError,omitempty"` // of the last attempt that failed
 	LastStack           string        `json:"lastStack,omitempty"` // of the last panic, Goexit or missed heartbeat
 	StopPoolOnFailure   bool          `json:"stopPoolOnFailure"`
-	GaveUp              bool          `json:"gaveUp"` // failed, and out of attempts
+	GaveUp              bool          `json:"gaveUp"` // failed, and not run again
 	DroppedEvents       int           `json:"droppedEvents"`
 	Events              []EventReport `json:"events"` // the oldest first
 }
@@ -89,6 +89,14 @@ func (g *generation) byNameLocked() []*supervisor {
 	}
 
 	return g.byName
+}
+
+// State returns the state of the pool.
+func (p *WorkerPool) State() PoolState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	return p.stateLocked()
 }
 
 func (p *WorkerPool) stateLocked() PoolState {

@@ -82,6 +82,11 @@ func TestLivenessAndReadinessProbes(t *testing.T) {
 		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "stuck: stuck"), liveness.Check(t.Context()))
 		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "deferred: deferred, error: error, stuck: stuck, waiting: waiting"),
 			readiness.Check(t.Context()))
+		failing, ok := readiness.Failing()
+		assert.False(t, ok)
+		assert.Equal(t, map[string]worker.WorkerStatus{
+			"deferred": worker.Deferred, "error": worker.Error, "stuck": worker.Stuck, "waiting": worker.Waiting,
+		}, failing)
 
 		go func() { assert.NoError(t, pool.Stop()) }()
 		synctest.Wait()
@@ -89,6 +94,9 @@ func TestLivenessAndReadinessProbes(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "pool: stopped"), readiness.Check(t.Context()))
+		failing, ok = readiness.Failing()
+		assert.False(t, ok)
+		assert.Empty(t, failing)
 		assert.Equal(t, healthcheck.NewCheckerProbeResult(true, ""), liveness.Check(t.Context()))
 	})
 

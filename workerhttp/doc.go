@@ -52,7 +52,7 @@
 // evaluation of text, no request to another host, and no frame around the page. The policy also makes browsers that know
 // Trusted Types refuse each way to parse text as HTML. No answer may be stored, nor be embedded by another origin.
 //
-// What it costs: each request of the report or a probe copies the pool's report, whatever it then leaves out, so a reader can make
+// What it costs: each request of the report copies the pool's whole report, whatever it then leaves out, so a reader can make
 // the service work, but never holds a worker up. For a thousand workers that keep a thousand events each that is some 60 MB
 // and 50 ms; [worker.WithGlobalMaxEvents] bounds it.
 package workerhttp

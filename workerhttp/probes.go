@@ -1,10 +1,7 @@
 package workerhttp
 
 import (
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/ankorstore/yokai/worker/healthcheck"
 )
@@ -24,31 +21,15 @@ func (h *handler) serveReadyz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) serveProbe(w http.ResponseWriter, r *http.Request, p *healthcheck.WorkerProbe) {
-	result := p.Check(r.Context())
+	failing, ok := p.Failing()
 	status := http.StatusOK
-	if !result.Success {
+	if !ok {
 		status = http.StatusServiceUnavailable
 	}
 
-	writeJSON(w, r, status, verdict{OK: result.Success, Workers: h.failing(result.Message)})
-}
-
-// failing reads the workers that a probe names out of its message, "NAME: STATUS" joined by commas and sorted by name: which
-// of them fail is for the probe alone to say. A name may hold anything, so it is not searched for in the message; the names
-// that there are, in the same order, are taken off its beginning.
-func (h *handler) failing(message string) map[string]string {
-	failing := map[string]string{}
-
-	switch message {
-	case "pool: new", "pool: stopping", "pool: stopped": // no worker fails with such a status, whatever its name
-		return failing
+	workers := map[string]string{}
+	for name, status := range failing {
+		workers[name] = status.String()
 	}
-
-	for _, name := range slices.Sorted(maps.Keys(h.pool.Executions())) {
-		if rest, named := strings.CutPrefix(message, name+": "); named {
-			failing[name], message, _ = strings.Cut(rest, ", ")
-		}
-	}
-
-	return failing
+	writeJSON(w, r, status, verdict{OK: ok, Workers: workers})
 }
