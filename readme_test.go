@@ -14,7 +14,7 @@ import (
 // TestReadmeSnippetsCompile finds each Go snippet of the README in a file that is compiled and tested.
 func TestReadmeSnippetsCompile(t *testing.T) {
 	var compiled strings.Builder
-	for _, pattern := range []string{"*_test.go", "examples/*/*.go"} {
+	for _, pattern := range []string{"*_test.go", "examples/*/*.go", "workerhttp/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, file := range files {
