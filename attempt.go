@@ -19,8 +19,14 @@ type outcome struct {
 // leftByGoexit is the outcome of an attempt until it has another one.
 var leftByGoexit = outcome{kind: goexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
 
-// start records the start of the next attempt.
+// start records the start of the next attempt, unless it is a restart and the worker was stopped since that was decided.
 func (s *supervisor) start() {
+	if s.attempt > 0 && s.stopping() {
+		s.next = leaving
+		s.record(skippedWhileWaiting, &detail{})
+		return
+	}
+
 	s.next = runningAttempt
 	s.attempt = s.streak + 1
 	s.startedAt = time.Now()

@@ -3,45 +3,9 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 )
-
-// StopError tells which workers have not stopped in time. It is [ErrStopTimeout], and the error of the context that ended the
-// wait, for [errors.Is].
-type StopError struct {
-	Workers []StuckWorker // in registration order
-	cause   error
-}
-
-// StuckWorker is a worker that has not stopped in time.
-type StuckWorker struct {
-	Name    string
-	Status  WorkerStatus
-	Running time.Duration // how long its attempt has been running, 0 if none is
-	Stack   string        // where its goroutine is, and those that it has started, as of the end of the wait
-}
-
-// Error names the workers that have not stopped, and says for how long each has been running.
-func (e *StopError) Error() string {
-	names := make([]string, len(e.Workers))
-	for i, w := range e.Workers {
-		names[i] = fmt.Sprintf("%s (%s for %s)", w.Name, w.Status, w.Running)
-		if w.Running == 0 {
-			names[i] = fmt.Sprintf("%s (%s)", w.Name, w.Status)
-		}
-	}
-
-	return fmt.Sprintf("%v: still running: %s", ErrStopTimeout, strings.Join(names, ", "))
-}
-
-// Unwrap returns [ErrStopTimeout] and the error of the context that ended the wait.
-func (e *StopError) Unwrap() []error {
-	return []error{ErrStopTimeout, e.cause}
-}
 
 // Stop gracefully stops all [Worker] registered in the [WorkerPool]: it cancels their contexts and waits until each has ended.
 // When it returns nil, nothing of the pool runs any more, and nothing is restarted.
@@ -100,29 +64,6 @@ func (p *WorkerPool) withStopTimeout(ctx context.Context) (context.Context, cont
 	}
 
 	return context.WithCancel(ctx)
-}
-
-// newStopError returns a [*StopError] with those that have not ended, nil if all have.
-func (p *WorkerPool) newStopError(ctx context.Context, supervisors ...*supervisor) error {
-	e := &StopError{cause: ctx.Err()}
-	var where map[string]string
-
-	for _, s := range supervisors {
-		if !s.overdue() {
-			p.await(&s.gate, nil)
-			continue
-		}
-		if where == nil {
-			where = stacks()
-		}
-		e.Workers = append(e.Workers, StuckWorker{s.name, s.execution.Status(), s.execution.running(), where[s.name]})
-	}
-
-	if len(e.Workers) == 0 {
-		return nil
-	}
-
-	return e
 }
 
 // await waits until nobody is left behind a gate, or returns false once quit is closed.
@@ -229,82 +170,4 @@ func (p *WorkerPool) Run(ctx context.Context) error {
 	stopErr := p.shutdown(context.WithoutCancel(ctx), g)
 
 	return errors.Join(p.failures(g), stopErr)
-}
-
-// StopWorker stops one worker: it cancels its context with the cause [ErrWorkerStopped] and waits until it has ended, but no longer
-// than ctx and [WithGlobalStopTimeout] allow; it is not run again before the next Start or RestartWorker.
-//
-// It returns nil if the worker is not running, an error that names it if it was not registered, and a [*StopError] if it has not
-// ended in time; its end is logged then.
-func (p *WorkerPool) StopWorker(ctx context.Context, name string) error {
-	if ctx == nil {
-		return errors.New("nil context")
-	}
-	if _, err := p.Registration(name); err != nil {
-		return err
-	}
-
-	_, s := p.supervisor(name)
-
-	return p.stopWorker(ctx, s)
-}
-
-// RestartWorker stops one worker as [WorkerPool.StopWorker] does, if it is running, and starts it afresh: with a new execution, at
-// attempt 1, deferred if its options say so. Two attempts are never alive together: if the old one has not ended in time, it
-// returns a [*StopError] and starts nothing.
-//
-// It returns an error that names the worker if it was not registered, and [ErrPoolNotStarted] on a pool that is not started or is
-// stopping. When several goroutines restart one worker at once, it may be restarted once for all of them.
-func (p *WorkerPool) RestartWorker(ctx context.Context, name string) error {
-	if ctx == nil {
-		return errors.New("nil context")
-	}
-	if _, err := p.Registration(name); err != nil {
-		return err
-	}
-
-	g, old := p.supervisor(name)
-	if err := p.stopWorker(ctx, old); err != nil {
-		return err
-	}
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	if g == nil || g.stopping {
-		return ErrPoolNotStarted
-	}
-	if g.supervisors[name] == old {
-		p.launchLocked(g, p.plans[name], &supervisor{})
-	}
-
-	return nil
-}
-
-// supervisor returns who runs a worker, nil if nobody does.
-func (p *WorkerPool) supervisor(name string) (*generation, *supervisor) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	if p.current == nil {
-		return nil, nil
-	}
-
-	return p.current, p.current.supervisors[name]
-}
-
-func (p *WorkerPool) stopWorker(ctx context.Context, s *supervisor) error {
-	if s == nil {
-		return nil
-	}
-
-	ctx, cancel := p.withStopTimeout(ctx)
-	defer cancel()
-
-	s.requestStop()
-	if p.await(&s.gate, ctx.Done()) {
-		return nil
-	}
-
-	return p.newStopError(ctx, s)
 }

@@ -2,10 +2,7 @@ package worker
 
 import (
 	"context"
-	"errors"
-	"math"
 	"runtime/pprof"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,9 +62,6 @@ const (
 	leaving
 	ended
 )
-
-// forever is the longest wait, 292 years.
-const forever time.Duration = math.MaxInt64
 
 func (s *supervisor) init(p *WorkerPool, g *generation, planned *plan) {
 	s.plan, s.pool, s.generation = planned, p, g
@@ -148,82 +142,6 @@ func (s *supervisor) stopping() bool {
 	return s.stopped || s.stage.ctx.Err() != nil
 }
 
-// identify gives the coming attempt its id and its logger.
-func (s *supervisor) identify() {
-	s.next = startingAttempt
-	if s.attempt == 0 {
-		s.next = deferringStart
-	}
-
-	var err error
-	if s.attempt > 0 || s.id == "" {
-		s.id, err = s.newID()
-	}
-	if s.generation.logger != nil {
-		s.renewLogger()
-	}
-
-	if err != nil {
-		s.log(zerolog.ErrorLevel, "worker execution id generator failed, using a default id", &detail{text: err.Error(), err: err})
-	}
-}
-
-// renewLogger makes the logger of the coming attempt. It is not inlined for the size of its frame.
-//
-//go:noinline
-func (s *supervisor) renewLogger() {
-	logger := s.generation.logger.With().Str(LogRecordFieldWorkerName, s.name).Str(LogRecordFieldWorkerExecutionId, s.id).Logger()
-	s.logger = &logger
-}
-
-// newID returns an id of the pool's generator, or a default one and why.
-func (s *supervisor) newID() (string, error) {
-	generator := s.pool.options.Generator
-	if own, ok := generator.(*uuid.DefaultUuidGenerator); ok {
-		return own.Generate(), nil
-	}
-
-	var id string
-	err := call(func() { id = generator.Generate() })
-	if err == nil && id == "" {
-		err = errors.New("empty id")
-	}
-	if err != nil {
-		id = uuid.NewDefaultUuidGenerator().Generate()
-	}
-
-	return id, err
-}
-
-// deferStart announces the wait before the first attempt, if there is one.
-func (s *supervisor) deferStart() {
-	s.next = startingAttempt
-
-	if threshold := s.options.DeferredStartThreshold; threshold > 0 {
-		s.next = sleeping
-		s.delay = seconds(threshold)
-		s.record(deferring, &detail{text: strconv.FormatFloat(threshold, 'g', -1, 64), delay: s.delay})
-	}
-}
-
-// sleep waits for the next attempt, and ends the worker if it is stopped meanwhile.
-func (s *supervisor) sleep() {
-	first := s.attempt == 0
-
-	switch slept := sleep(s.ctx, s.delay); {
-	case slept && first:
-		s.next = startingAttempt
-	case slept:
-		s.next = identifying
-	case first:
-		s.next = leaving
-		s.record(stoppedWhileDeferred, &detail{})
-	default:
-		s.next = leaving
-		s.record(skippedWhileWaiting, &detail{})
-	}
-}
-
 // settle records how the attempt ended, and counts it.
 func (s *supervisor) settle() {
 	s.next = decidingOnRestart
@@ -267,36 +185,6 @@ func (s *supervisor) decide() {
 	}
 }
 
-// backOff announces the wait before the next attempt, if there is one.
-func (s *supervisor) backOff() {
-	s.next = identifying
-	s.renewContext()
-
-	if s.options.Backoff == nil {
-		return
-	}
-
-	delay, err := s.backoff()
-	if delay > 0 {
-		s.next = sleeping
-		s.delay = delay
-		// Deferred, so that it is recorded even if the log below ends the goroutine.
-		defer s.record(waiting, &detail{text: delay.String(), delay: delay})
-	}
-	if err != nil {
-		s.log(zerolog.ErrorLevel, "worker backoff failed, using the default", &detail{text: err.Error(), err: err})
-	}
-}
-
-// backoff asks the worker's own, or the default one where that fails.
-func (s *supervisor) backoff() (delay time.Duration, err error) {
-	if err = call(func() { delay = s.options.Backoff(s.streak, s.outcome.err) }); err != nil {
-		delay = ExponentialBackoff(defaultMinBackoff, defaultMaxBackoff)(s.streak, nil)
-	}
-
-	return delay, err
-}
-
 // left is the fate of a worker that has nothing more to record.
 const left = -1
 
@@ -332,26 +220,4 @@ func (s *supervisor) leave() {
 	s.fate.Store(left)
 	s.cancel(nil)
 	s.pool.departed(s)
-}
-
-// sleep waits for d, and returns false as soon as ctx is done.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-
-	return ctx.Err() == nil
-}
-
-// seconds converts to a duration; what is too long for one becomes the longest.
-func seconds(s float64) time.Duration {
-	if ns := math.Round(s * float64(time.Second)); ns < math.MaxInt64 {
-		return time.Duration(ns)
-	}
-
-	return forever
 }
