@@ -25,6 +25,7 @@ type ExecutionOptions struct {
 // RestartPolicy says after which outcomes a worker is run again, as long as it has attempts left.
 type RestartPolicy int
 
+// The restart policies.
 const (
 	RestartOnFailure RestartPolicy = iota // after an error, a panic or a Goexit
 	RestartAlways                         // after a success too

@@ -279,32 +279,10 @@ func TestPoolInsideAWorkerLogsItsOwnFieldsOnly(t *testing.T) {
 	})
 }
 
+// assignToNilMap panics with a runtime.Error.
 func assignToNilMap(context.Context) error {
-	numbers := map[int]int(nil)
-	for i := range 1 {
-		numbers[i] = i
-	}
+	registrations := worker.PoolOptions{}.Registrations
+	registrations["x"] = nil
 
 	return nil
-}
-
-// TestStopOfAWorkerThatHangsInTheLogger finds a worker that is not in an attempt.
-func TestStopOfAWorkerThatHangsInTheLogger(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		release := make(chan struct{})
-		logger := zerolog.New(writerFunc(func(string) { waitForRelease(release) }))
-		pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(1)))
-		require.NoError(t, pool.Start(logger.WithContext(t.Context())))
-
-		err := pool.Shutdown(within(t, time.Minute))
-		require.EqualError(t, err, "stop timed out: still running: job (deferred)")
-		var stop *worker.StopError
-		require.ErrorAs(t, err, &stop)
-		assert.Contains(t, stop.Workers[0].Stack, "waitForRelease")
-		close(release)
-		require.NoError(t, pool.Stop())
-		assert.Equal(t, []string{
-			"deferring execution attempt for 1 seconds", "stopping before first execution attempt", "returned 0s after its stop had timed out",
-		}, messages(execution(t, pool, "job")))
-	})
 }
