@@ -269,6 +269,7 @@ func TestRun(t *testing.T) {
 			pool := newPool(t, worker.WithGlobalStopTimeout(time.Second),
 				worker.WithWorker(do("deaf", deaf(release))), worker.WithWorker(do("job", fail)))
 			err := pool.Run(within(t, time.Minute))
+			require.Len(t, err.(interface{ Unwrap() []error }).Unwrap(), 2)
 			require.EqualError(t, err, "worker job: boom\nstop timed out: still running: deaf (running for 1m1s)")
 			close(release)
 			require.NoError(t, pool.Stop())

@@ -40,7 +40,7 @@ type WorkerReport struct {
 	LastError           string        `json:"lastError,omitempty"` // of the last attempt that failed
 	LastStack           string        `json:"lastStack,omitempty"` // of the last panic, Goexit or missed heartbeat
 	StopPoolOnFailure   bool          `json:"stopPoolOnFailure"`
-	GaveUp              bool          `json:"gaveUp"` // failed, and not run again
+	GaveUp              bool          `json:"gaveUp"` // failed for the last time, not stopped
 	DroppedEvents       int           `json:"droppedEvents"`
 	Events              []EventReport `json:"events"` // the oldest first
 }

@@ -55,7 +55,12 @@ func (p *WorkerPool) shutdown(ctx context.Context, g *generation) error {
 		stage.cancel(ErrPoolStopped)
 	}
 
-	return p.newStopError(ctx, g.order...)
+	if err := p.newStopError(ctx, g.order...); err != nil {
+		return err
+	}
+	<-g.stopped // imminent, since nobody is left
+
+	return nil
 }
 
 func (p *WorkerPool) withStopTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -136,11 +141,11 @@ func (p *WorkerPool) Wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 
-	return p.failures(g)
+	return errors.Join(p.failures(g)...)
 }
 
 // failures returns the errors of the workers that have ended in Error.
-func (p *WorkerPool) failures(g *generation) error {
+func (p *WorkerPool) failures(g *generation) []error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -151,7 +156,7 @@ func (p *WorkerPool) failures(g *generation) error {
 		}
 	}
 
-	return errors.Join(failures...)
+	return failures
 }
 
 // Run runs the pool until ctx is done, every worker has ended, or one stops the pool ([WithStopPoolOnFailure]): it is Start, the
@@ -169,5 +174,5 @@ func (p *WorkerPool) Run(ctx context.Context) error {
 	p.await(&g.gate, g.quit)
 	stopErr := p.shutdown(context.WithoutCancel(ctx), g)
 
-	return errors.Join(p.failures(g), stopErr)
+	return errors.Join(append(p.failures(g), stopErr)...)
 }
