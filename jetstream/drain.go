@@ -1,0 +1,87 @@
+package jetstream
+
+import (
+	"context"
+	"time"
+)
+
+// flushTimeout bounds each of the two waits for the server in a stop: for the end of the pulls, and for the last acks to arrive.
+const flushTimeout = 2 * time.Second
+
+// drain ends the session in order: it stops pulling, hands back what no handler has begun, and waits for the handlers.
+func (s *session) drain() {
+	timeout := time.NewTimer(s.drainTime())
+	defer timeout.Stop()
+
+	s.closePulls()
+
+	select {
+	case <-s.inbox.whenIdle():
+	case <-timeout.C:
+		s.interrupt()
+	}
+
+	s.inbox.end()
+	s.flush()
+}
+
+// drainTime is how long handlers may go on.
+func (s *session) drainTime() time.Duration {
+	d := s.worker.settings.drainTimeout
+	if deadline, ok := s.ctx.Deadline(); ok {
+		d = min(d, time.Until(deadline))
+	}
+
+	return d
+}
+
+// closePulls hands back what is queued and what still arrives, but for messages in their last delivery, which nobody else would
+// get. They are handled here.
+func (s *session) closePulls() {
+	open, back := s.inbox.stop(s.isLast)
+	for _, pull := range open {
+		pull.Drain()
+	}
+	s.handBackAll(back)
+
+	timeout := time.NewTimer(flushTimeout)
+	defer timeout.Stop()
+
+	for _, pull := range open {
+		select {
+		case <-pull.Closed():
+		case <-timeout.C:
+			return
+		}
+	}
+}
+
+// interrupt cancels the handlers, hands back what they have not finished, and waits for them.
+func (s *session) interrupt() {
+	s.abort(ErrDrainTimeout)
+
+	queued := s.inbox.takeQueue()
+	s.handBackAll(queued)
+	for _, d := range s.inbox.all() {
+		s.handBack(d)
+	}
+
+	<-s.inbox.whenIdle()
+}
+
+// handBackAll hands back what was held and waited for a handler.
+func (s *session) handBackAll(deliveries []*delivery) {
+	s.series.released(len(deliveries))
+	for _, d := range deliveries {
+		s.handBack(d)
+	}
+}
+
+// flush waits until the server has got all that was sent to it: the program may end right after Run, and with it the connection,
+// without sending what waits in the client.
+func (s *session) flush() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), flushTimeout)
+	defer cancel()
+
+	_, _ = s.worker.consumer.Info(ctx)
+}

@@ -1,0 +1,117 @@
+package jetstream_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/ankorstore/yokai/worker"
+	workerjetstream "github.com/ankorstore/yokai/worker/jetstream"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A worker that ships orders, four at once, in however many replicas.
+func ExampleNewConsumerWorker() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	js, closeAll := exampleServer()
+	defer closeAll()
+
+	_, _ = js.CreateStream(ctx, jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}})
+	consumer, err := js.CreateOrUpdateConsumer(ctx, "ORDERS", jetstream.ConsumerConfig{Durable: "shipping", MaxDeliver: 5})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	shipping := workerjetstream.NewConsumerWorker("shipping", consumer,
+		func(_ context.Context, msg jetstream.Msg) error {
+			fmt.Printf("shipped %s\n", msg.Data())
+			cancel() // a service goes on, of course
+			return nil
+		},
+		workerjetstream.WithConcurrency(4),
+		workerjetstream.WithBackoff(worker.ExponentialBackoff(time.Second, time.Minute)),
+	)
+	pool, err := worker.NewDefaultWorkerPoolFactory().Create(
+		worker.WithWorker(shipping, worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts)),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	_, _ = js.Publish(ctx, "orders.new", []byte("order 7"))
+	fmt.Println(pool.Run(ctx))
+	// Output:
+	// shipped order 7
+	// <nil>
+}
+
+// A worker that is active in one replica at a time, with the configuration that its consumer needs.
+func ExampleNewSingletonWorker() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	js, closeAll := exampleServer()
+	defer closeAll()
+
+	_, _ = js.CreateStream(ctx, jetstream.StreamConfig{Name: "BILLS", Subjects: []string{"bills.>"}})
+	consumer, err := js.CreateOrUpdateConsumer(ctx, "BILLS", jetstream.ConsumerConfig{
+		Durable:        "billing",
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		AckWait:        5 * time.Second,
+		MaxAckPending:  1,
+		PriorityPolicy: jetstream.PriorityPolicyPinned,
+		PriorityGroups: []string{"main"},
+		PinnedTTL:      5 * time.Second,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	billing := workerjetstream.NewSingletonWorker("billing", consumer, "main",
+		func(_ context.Context, msg jetstream.Msg) error {
+			fmt.Printf("billed %s\n", msg.Data())
+			cancel()
+			return nil
+		},
+	)
+
+	_, _ = js.Publish(ctx, "bills.new", []byte("order 7"))
+	fmt.Println(billing.Run(ctx))
+	// Output:
+	// billed order 7
+	// <nil>
+}
+
+// exampleServer stands for the NATS server that a service connects to.
+func exampleServer() (js jetstream.JetStream, closeAll func()) {
+	dir, err := os.MkdirTemp("", "jetstream-example-")
+	if err != nil {
+		panic(err)
+	}
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true,
+	})
+	if err != nil {
+		panic(err)
+	}
+	s.Start()
+	s.ReadyForConnections(patience)
+	conn, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		panic(err)
+	}
+	js, err = jetstream.New(conn)
+	if err != nil {
+		panic(err)
+	}
+
+	return js, func() {
+		closeConn(conn)
+		stopServer(s)
+		_ = os.RemoveAll(dir)
+	}
+}

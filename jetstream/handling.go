@@ -1,0 +1,90 @@
+package jetstream
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"github.com/ankorstore/yokai/worker"
+	oteltrace "go.opentelemetry.io/otel/trace"
+)
+
+// handling is the handling of one delivery. A handler's goroutine uses one for all of its deliveries, one after the other.
+type handling struct {
+	*session
+	delivery *delivery
+	ctx      context.Context
+	span     oteltrace.Span
+	verdict  *verdict // nil for a success
+	took     time.Duration
+}
+
+// work is the body of a handler's goroutine: it handles messages for as long as some are waiting. If a handler ends the goroutine
+// ([runtime.Goexit]), another one goes on in its place.
+func (s *session) work() {
+	returned := false
+	defer func() {
+		if !returned {
+			go s.work()
+		}
+	}()
+
+	h := handling{session: s}
+	for h.delivery = s.inbox.next(); h.delivery != nil; h.delivery = s.inbox.next() {
+		h.process()
+	}
+	returned = true
+}
+
+// process has a message handled and settled. The delivery is let go whatever a user's code does on the way.
+func (h *handling) process() {
+	defer h.release()
+	defer h.conclude()
+
+	h.handle()
+}
+
+// handle calls the handler, and makes whatever it does the verdict. The handler's error is asked for its text here too, since that
+// may misbehave like the handler itself.
+func (h *handling) handle() {
+	h.ctx, h.span, h.verdict = h.handling, noSpan, nil
+	returned := false
+	started := time.Now()
+	defer func() {
+		h.took = time.Since(started)
+		if returned {
+			return
+		}
+		// Neither returned nor panicked: the goroutine ends in Goexit, and its stack still shows who called it.
+		err, stack := worker.ErrGoexit, debug.Stack()
+		if value := recover(); value != nil {
+			err = &worker.PanicError{Value: value, Stack: stack}
+		}
+		h.verdict = h.again(h.delivery, err, err.Error())
+		h.verdict.stack = string(stack)
+	}()
+
+	h.ctx, h.span = h.startSpan(h.delivery)
+	h.verdict = h.judge(h.delivery, h.worker.handle(h.ctx, h.delivery.msg))
+	returned = true
+}
+
+// conclude does what the verdict says.
+func (h *handling) conclude() {
+	worker.Heartbeat(h.session.ctx)
+
+	answer := answered
+	if h.verdict == nil {
+		answer = acking
+	}
+	if h.delivery.claim(answer) {
+		guard(func() { h.settle(h.ctx, h.delivery, h.verdict) })
+	}
+	guard(h.report)
+}
+
+// release makes room for the next message.
+func (h *handling) release() {
+	h.series.released(1)
+	h.open(h.inbox.release(h.delivery, h.took))
+}

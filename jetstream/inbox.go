@@ -1,0 +1,191 @@
+package jetstream
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	prefetchTime = 50 * time.Millisecond // the wait that a prefetched message shall not exceed
+	maxPrefetch  = 500                   // as many as the client itself prefetches by default
+	maxPulls     = 2                     // one that is being answered, and one behind it
+)
+
+// inbox is what a session holds and what it has asked for, and says how much more to ask for.
+type inbox struct {
+	concurrency int
+	maxBatch    int
+	started     time.Time
+
+	mu       sync.Mutex  // guards the fields below
+	held     []*delivery // in no order: the queued ones, and those being handled
+	queue    []*delivery // those that no handler has begun, the oldest first
+	handlers int         // goroutines that handle, at most concurrency
+	pulls    map[*pull]struct{}
+	wanted   int           // asked for, and not yet received
+	ramp     int           // bounds the prefetch while the handlers' pace is news
+	pace     time.Duration // a moving average of what a handler takes, 0 before the first
+	state    state
+	clock    time.Duration // of the last look at what is stale: exact enough, and free
+	idle     chan struct{} // closed once nothing is held and handled any more; nil while nobody waits for it
+}
+
+type state int
+
+const (
+	taking   state = iota
+	stopping       // takes only what cannot be handed back
+	ended          // takes nothing
+)
+
+func newInbox(concurrency, maxBatch int) inbox {
+	return inbox{concurrency: concurrency, maxBatch: maxBatch, ramp: concurrency, pulls: map[*pull]struct{}{}, started: time.Now()}
+}
+
+// plan returns the pull that shall be opened now, or nil.
+func (b *inbox) plan() *pull {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	return b.planLocked()
+}
+
+func (b *inbox) planLocked() *pull {
+	if b.state != taking || len(b.pulls) == maxPulls {
+		return nil
+	}
+
+	ahead := b.prefetchLocked()
+	free := b.concurrency + ahead - len(b.held) - b.wanted
+	if free < max(1, ahead/2) {
+		return nil // a few larger pulls are cheaper than many small ones
+	}
+	if b.maxBatch > 0 {
+		free = min(free, b.maxBatch)
+	}
+
+	p := &pull{left: free}
+	b.pulls[p] = struct{}{}
+	b.wanted += free
+	b.ramp = min(2*b.ramp, maxPrefetch)
+
+	return p
+}
+
+// prefetchLocked is how many messages may wait for a handler: none where handlers are slow.
+func (b *inbox) prefetchLocked() int {
+	if b.pace == 0 {
+		return 0
+	}
+
+	return min(b.concurrency*int(prefetchTime/b.pace), b.ramp, maxPrefetch)
+}
+
+// receipt is what becomes of a delivery that has arrived.
+type receipt struct {
+	taken    bool // it is held now
+	covered  bool // not taken, since the message is held already: its coming answer is good for this delivery, too
+	start    bool // a handler has to be started
+	complete bool // it was the last one of its pull
+}
+
+// receive takes a delivery in, unless the inbox is stopped or holds the message already. One that is the message's last is taken
+// in after the stop, too.
+func (b *inbox) receive(p *pull, d *delivery, last bool) receipt {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	r := receipt{complete: b.countLocked(p, 1)}
+	if d.number > 1 && slices.ContainsFunc(b.held, func(held *delivery) bool { return held.covers(d) }) {
+		r.covered = true
+		return r
+	}
+	if b.state == ended || b.state == stopping && !last {
+		return r
+	}
+
+	d.place, d.fresh = len(b.held), b.clock
+	b.held = append(b.held, d)
+	b.queue = append(b.queue, d)
+	r.taken = true
+	if r.start = b.handlers < b.concurrency; r.start {
+		b.handlers++
+	}
+
+	return r
+}
+
+// forget closes a pull that is not going to be answered any more.
+func (b *inbox) forget(p *pull) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.countLocked(p, p.left)
+}
+
+// countLocked counts messages off what a pull has asked for.
+func (b *inbox) countLocked(p *pull, n int) (complete bool) {
+	n = min(n, p.left)
+	p.left -= n
+	b.wanted -= n
+	if p.left > 0 {
+		return false
+	}
+
+	delete(b.pulls, p)
+
+	return true
+}
+
+// next returns the delivery that a handler shall begin, or nil to end the handler.
+func (b *inbox) next() *delivery {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	if len(b.queue) == 0 {
+		b.handlers--
+		b.announceLocked()
+		return nil
+	}
+
+	d := b.queue[0]
+	b.queue[0] = nil
+	b.queue = b.queue[1:]
+
+	return d
+}
+
+// release lets go a delivery whose handling took that long, and returns the pull that shall be opened for it, or nil.
+func (b *inbox) release(d *delivery, took time.Duration) *pull {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.removeLocked(d)
+	if b.pace == 0 {
+		b.pace = took
+	}
+	b.pace = max(b.pace+(took-b.pace)/8, 1)
+
+	return b.planLocked()
+}
+
+func (b *inbox) removeLocked(d *delivery) {
+	last := len(b.held) - 1
+	b.held[d.place] = b.held[last]
+	b.held[d.place].place = d.place
+	b.held[last] = nil
+	b.held = b.held[:last]
+}
+
+// opened gives a pull its context. It returns false where the inbox has been stopped meanwhile, so that stop has missed it.
+func (b *inbox) opened(p *pull, context jetstream.ConsumeContext) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	p.context = context
+
+	return b.state == taking
+}

@@ -1,0 +1,115 @@
+package jetstream_test
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"testing"
+
+	workerjetstream "github.com/ankorstore/yokai/worker/jetstream"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestDeletedConsumerIsAnError(t *testing.T) {
+	for name, destroy := range map[string]func(context.Context, jetstream.JetStream) error{
+		"consumer": func(ctx context.Context, js jetstream.JetStream) error { return js.DeleteConsumer(ctx, "JOBS", "c") },
+		"stream":   func(ctx context.Context, js jetstream.JetStream) error { return js.DeleteStream(ctx, "JOBS") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, js := connect(t, startServer(t).ClientURL())
+			consumer := newStream(t, js, jetstream.ConsumerConfig{})
+			handled := make(chan struct{}, 1)
+			_, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+				handled <- struct{}{}
+				return nil
+			}))
+			publish(t, js, "jobs", "a")
+			receive(t, handled)
+			settled(t, consumer)
+			require.NoError(t, destroy(t.Context(), js))
+
+			err := receive(t, result)
+			require.ErrorIs(t, err, jetstream.ErrConsumerDeleted)
+			assert.ErrorContains(t, err, "consumer c of stream JOBS: ")
+		})
+	}
+}
+
+func TestClosedConnectionIsAnError(t *testing.T) {
+	conn, js := connect(t, startServer(t).ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	handled := make(chan struct{}, 1)
+	_, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+		handled <- struct{}{}
+		return nil
+	}))
+	publish(t, js, "jobs", "a")
+	receive(t, handled)
+
+	closeConn(conn)
+	assert.EqualError(t, receive(t, result), "consumer c of stream JOBS: nats: connection closed")
+}
+
+// TestConsumerDeletedWhileDisconnectedIsAnError lets the server come back without the stream: nobody tells the client about it.
+func TestConsumerDeletedWhileDisconnectedIsAnError(t *testing.T) {
+	first := runServer(t, t.TempDir(), -1)
+	port := portOf(t, first.ClientURL())
+	_, js := connect(t, first.ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	handled := make(chan struct{}, 1)
+	_, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+		handled <- struct{}{}
+		return nil
+	}))
+	publish(t, js, "jobs", "a")
+	receive(t, handled)
+
+	stopServer(first)
+	second := runServer(t, t.TempDir(), port)
+	t.Cleanup(func() { stopServer(second) })
+	err := receive(t, result)
+	if !assert.Error(t, err) {
+		return
+	}
+	assert.Regexp(t, "consumer not found|stream not found|consumer deleted", err.Error())
+}
+
+// TestRestartOfTheServerIsBridged has the server come back with all it had: the worker goes on, and did not end meanwhile.
+func TestRestartOfTheServerIsBridged(t *testing.T) {
+	dir := t.TempDir()
+	first := runServer(t, dir, -1)
+	port := portOf(t, first.ClientURL())
+	_, js := connect(t, first.ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	handled := make(chan string, 10)
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
+		handled <- string(msg.Data())
+		return nil
+	}))
+	publish(t, js, "jobs", "a")
+	assert.Equal(t, "a", receive(t, handled))
+	settled(t, consumer)
+
+	stopServer(first)
+	second := runServer(t, dir, port)
+	t.Cleanup(func() { stopServer(second) })
+	_, other := connect(t, second.ClientURL())
+	publish(t, other, "jobs", "b")
+	assert.Equal(t, "b", receive(t, handled))
+	assert.Empty(t, result)
+	stop()
+	assert.NoError(t, receive(t, result))
+}
+
+func portOf(t *testing.T, url string) int {
+	t.Helper()
+
+	_, text, err := net.SplitHostPort(url[len("nats://"):])
+	require.NoError(t, err)
+	port, err := strconv.Atoi(text)
+	require.NoError(t, err)
+
+	return port
+}

@@ -1,0 +1,17 @@
+package jetstream_test
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain lets the test binary be a replica of a service, too.
+func TestMain(m *testing.M) {
+	if os.Getenv(replicaEnv) != "" {
+		os.Exit(replicaMain())
+	}
+
+	goleak.VerifyTestMain(m)
+}

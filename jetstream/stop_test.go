@@ -1,0 +1,195 @@
+package jetstream_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ankorstore/yokai/worker"
+	workerjetstream "github.com/ankorstore/yokai/worker/jetstream"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// start runs a worker on a goroutine of its own, and returns what ends it and what Run returned.
+func start(tb testing.TB, ctx context.Context, w worker.Worker) (stop context.CancelFunc, result <-chan error) {
+	tb.Helper()
+
+	ctx, stop = context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	tb.Cleanup(stop)
+
+	return stop, done
+}
+
+func TestStopLetsHandlersFinishAndHandsBackTheRest(t *testing.T) {
+	const total, concurrency = 300, 4
+
+	conn, js := connect(t, startServer(t).ClientURL())
+	naks := advisories(t, conn, "MSG_NAKED")
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	var calls atomic.Int32
+	began, finish := make(chan string, total), make(chan struct{})
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, msg jetstream.Msg) error {
+		// The first messages are fast, so that others are prefetched when the later ones are slow.
+		if calls.Add(1) > 100 {
+			began <- string(msg.Data())
+			<-finish
+			assert.NoError(t, ctx.Err(), "a stop does not cancel handlers")
+		}
+		return nil
+	}, workerjetstream.WithConcurrency(concurrency)))
+	for i := range total {
+		publish(t, js, "jobs", fmt.Sprint(i))
+	}
+	mine := collect(t, began, concurrency)
+	held := waitForPrefetch(t, consumer, concurrency)
+
+	stop()
+	assert.Len(t, collect(t, naks, held-concurrency), held-concurrency, "what no handler has begun is handed back at once")
+	assert.Empty(t, result, "the handlers are waited for")
+	close(finish)
+	require.NoError(t, receive(t, result))
+	assert.Empty(t, began, "no other message was begun")
+	info, err := consumer.Info(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, held-concurrency, info.NumAckPending, "the handled ones are acked")
+
+	// Another replica gets the rest without waiting for AckWait, and nothing of what was handled.
+	seen := make(chan string, total)
+	run(t, nil, workerjetstream.NewConsumerWorker("w2", consumer, func(_ context.Context, msg jetstream.Msg) error {
+		seen <- string(msg.Data())
+		return nil
+	}))
+	rest := collect(t, seen, total-100-concurrency)
+	settled(t, consumer)
+	assert.Empty(t, seen)
+	for _, data := range mine {
+		assert.NotContains(t, rest, data)
+	}
+}
+
+// waitForPrefetch returns how many messages a worker holds once it holds more than it handles.
+func waitForPrefetch(t *testing.T, consumer jetstream.Consumer, handling int) int {
+	t.Helper()
+
+	held, last := 0, -1
+	require.Eventually(t, func() bool {
+		info, err := consumer.Info(context.Background())
+		require.NoError(t, err)
+		held, last = info.NumAckPending, held
+		return held > handling && held == last
+	}, patience, 100*time.Millisecond)
+
+	return held
+}
+
+func TestDrainTimeoutCancelsHandlersAndHandsBackTheirMessages(t *testing.T) {
+	withDeadline, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+
+	for name, test := range map[string]struct {
+		ctx   context.Context
+		drain time.Duration
+	}{
+		"after the drain time": {context.Background(), 200 * time.Millisecond},
+		"at once":              {context.Background(), 0},
+		"within a deadline":    {withDeadline, 200 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, js := connect(t, startServer(t).ClientURL())
+			naks := advisories(t, conn, "MSG_NAKED")
+			consumer := newStream(t, js, jetstream.ConsumerConfig{})
+			began, causes := make(chan struct{}), make(chan error, 1)
+			leave := make(chan struct{})
+			stop, result := start(t, test.ctx, workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {
+				close(began)
+				<-ctx.Done()
+				causes <- context.Cause(ctx)
+				<-leave
+				return nil
+			}, workerjetstream.WithDrainTimeout(test.drain)))
+			publish(t, js, "jobs", "a")
+			receive(t, began)
+
+			stopped := time.Now()
+			stop()
+			require.ErrorIs(t, receive(t, causes), workerjetstream.ErrDrainTimeout)
+			assert.GreaterOrEqual(t, time.Since(stopped), test.drain)
+			assert.Equal(t, advisory{Deliveries: 1}, receive(t, naks), "another replica gets it while the handler still runs")
+			assert.Empty(t, result, "Run does not leave a handler behind")
+			close(leave)
+			assert.NoError(t, receive(t, result))
+		})
+	}
+}
+
+func TestDeadlineOfTheContextEndsTheDrain(t *testing.T) {
+	_, js := connect(t, startServer(t).ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	began := make(chan struct{})
+	stop, result := start(t, ctx, workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {
+		close(began)
+		<-ctx.Done()
+		return ctx.Err()
+	}, workerjetstream.WithDrainTimeout(time.Hour)))
+	publish(t, js, "jobs", "a")
+	receive(t, began)
+
+	stop()
+	require.NoError(t, receive(t, result))
+	assert.WithinRange(t, time.Now(), deadline, deadline.Add(5*time.Second))
+}
+
+// TestMessageInItsLastDeliveryIsNotHandedBack shows that a stop does not use up the last attempt of a message: no other replica
+// would get it.
+func TestMessageInItsLastDeliveryIsNotHandedBack(t *testing.T) {
+	_, js := connect(t, startServer(t).ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{MaxDeliver: 1})
+	var calls atomic.Int32
+	began, finish := make(chan struct{}, 200), make(chan struct{})
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+		if calls.Add(1) > 100 {
+			began <- struct{}{}
+			<-finish
+		}
+		return nil
+	}))
+	for i := range 200 {
+		publish(t, js, "jobs", fmt.Sprint(i))
+	}
+	receive(t, began)
+	held := waitForPrefetch(t, consumer, 1)
+
+	stop()
+	close(finish)
+	require.NoError(t, receive(t, result))
+	assert.EqualValues(t, 100+held, calls.Load())
+	info, err := consumer.Info(t.Context())
+	require.NoError(t, err)
+	assert.Zero(t, info.NumAckPending)
+}
+
+func TestStopOfAnIdleWorkerIsImmediate(t *testing.T) {
+	_, js := connect(t, startServer(t).ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	handled := make(chan struct{}, 1)
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+		handled <- struct{}{}
+		return nil
+	}))
+	publish(t, js, "jobs", "a")
+	receive(t, handled)
+
+	stopped := time.Now()
+	stop()
+	require.NoError(t, receive(t, result))
+	assert.Less(t, time.Since(stopped), 2*time.Second, "no pull is waited out")
+}

@@ -1,0 +1,100 @@
+// Package jetstream runs the consumers of NATS JetStream as workers of a pool: each replica of a service runs the same pool, and
+// the server shares the messages out, redelivers what a dead replica held, and keeps singletons single.
+//
+//	nc, _ := nats.Connect(url, nats.MaxReconnects(-1))
+//	js, _ := jetstream.New(nc)
+//	consumer, _ := js.CreateOrUpdateConsumer(ctx, "ORDERS", jetstream.ConsumerConfig{Durable: "shipping", MaxDeliver: 5})
+//
+//	shipping := workerjetstream.NewConsumerWorker("shipping", consumer,
+//		func(ctx context.Context, msg jetstream.Msg) error { return ship(ctx, msg.Data()) },
+//		workerjetstream.WithConcurrency(16),
+//	)
+//	pool, _ := worker.NewDefaultWorkerPoolFactory().Create(
+//		worker.WithWorker(shipping, worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts)),
+//	)
+//
+// # A message's way
+//
+//	handler returns nil ──────────────────────────▶ acked
+//	handler fails, panics or calls Goexit ────────▶ nak'ed, redelivered after the backoff
+//	... with an error marked by worker.Permanent ─▶ terminated, with the error's text as reason
+//	... or in the last of MaxDeliver deliveries ──▶ terminated, likewise
+//	handler takes long ───────────────────────────▶ kept by in-progress signals, well before AckWait
+//	replica dies ─────────────────────────────────▶ redelivered by the server after AckWait
+//
+// Delivery is at least once: a replica that dies between a handler's return and the server's receipt of the ack leaves a message
+// that is handled again. Handlers should therefore be idempotent.
+//
+// # Failures
+//
+// What ends a consumer worker as such is left to the pool's restart policy: a closed connection, a deleted consumer or stream, a
+// pull that the server refuses. An interrupted connection is not among them, since the client reconnects by itself and the worker
+// goes on then.
+//
+// Everything here is safe for concurrent use.
+package jetstream
+
+import (
+	"context"
+
+	"github.com/ankorstore/yokai/worker"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// consumerWorker is a worker that handles the messages of a consumer. It holds no state of a Run, so that one value may serve
+// several pools.
+type consumerWorker struct {
+	name      string
+	consumer  jetstream.Consumer
+	handle    func(ctx context.Context, msg jetstream.Msg) error
+	singleton bool
+	settings  settings
+}
+
+// NewConsumerWorker returns a worker that pulls the messages of a consumer and calls handle for each of them.
+//
+// The consumer must acknowledge explicitly ([jetstream.AckExplicitPolicy]) and have an AckWait, as the server sets it by default.
+// Its MaxDeliver is the number of attempts that a message has, its BackOff shortens AckWait as usual.
+//
+// handle is called from up to [WithConcurrency] goroutines at once. It must not acknowledge the message in any way: its result
+// does, as the package comment says. Its context carries the worker's logger, ids and tracer, and a span of its own that is linked
+// to the producer's trace context in the message's headers. That context is not cancelled when the worker is told to stop, but
+// once the time of [WithDrainTimeout] has passed, with [ErrDrainTimeout] as its cause.
+//
+// Run blocks until its context is done, and then returns nil: it pulls no more, hands what no handler has begun back to the server
+// for other replicas at once, waits for the handlers, and hands back what they have not finished in time. It does not return while
+// a handler still runs, so a handler that ignores its context delays it for as long; the pool's stop timeout reports such a one.
+// Run returns an error, after the same orderly end, where the connection is closed for good, the consumer or its stream is deleted
+// or unknown, or the server refuses to be pulled from.
+//
+// Bad input is a permanent error ([worker.Permanent]) of Run, which names it: a nil consumer, a nil handler, an option that is out
+// of range, a consumer that has no AckWait, does not acknowledge explicitly, or has priority groups.
+//
+// A worker with a heartbeat beats after each message, and while it has a handler free. So it counts as stuck when all of its
+// handlers have been busy with one message for longer than the heartbeat's timeout, unless they call [worker.Heartbeat] meanwhile.
+func NewConsumerWorker(
+	name string,
+	consumer jetstream.Consumer,
+	handle func(ctx context.Context, msg jetstream.Msg) error,
+	options ...Option,
+) worker.Worker {
+	return &consumerWorker{name: name, consumer: consumer, handle: handle, settings: newSettings(options)}
+}
+
+// Name returns the name of the worker.
+func (w *consumerWorker) Name() string {
+	return w.name
+}
+
+// Run handles messages until ctx is done.
+func (w *consumerWorker) Run(ctx context.Context) error {
+	terms, err := w.agree(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped, however the inquiry ended
+		}
+		return err
+	}
+
+	return newSession(ctx, w, terms).run()
+}
