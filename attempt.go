@@ -99,12 +99,18 @@ func (s *supervisor) returned(err error) {
 	switch {
 	case err == nil:
 		s.outcome = outcome{kind: succeeded}
-	case s.ctx.Err() != nil && s.stopping() && (errors.Is(err, s.ctx.Err()) || errors.Is(err, context.Cause(s.ctx))):
+	case s.ctx.Err() != nil && s.stopping() && isErrorOf(s.ctx, err):
 		s.outcome = outcome{kind: cancelled}
 	default:
 		_, permanent := errors.AsType[*permanentError](err)
 		s.outcome = outcome{failed, permanent, detail{err: err, text: textOf(err)}}
 	}
+}
+
+// isErrorOf tells whether err is the error of a context that is done, or its cause. A pool within the worker that has not stopped in
+// time says so with a context's error too, but that is a failure.
+func isErrorOf(ctx context.Context, err error) bool {
+	return (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) && !errors.Is(err, ErrStopTimeout)
 }
 
 // caught makes the outcome of an attempt that panicked, or that neither returned nor panicked: the goroutine ends in Goexit then,

@@ -276,6 +276,18 @@ func TestRun(t *testing.T) {
 		})
 	})
 
+	t.Run("as the Run of a worker, with a straggler", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			release := make(chan struct{})
+			inner := newPool(t, worker.WithGlobalStopTimeout(time.Second), worker.WithWorker(do("deaf", deaf(release))))
+			outer := newPool(t, worker.WithWorker(worker.NewFuncWorker("outer", inner.Run)))
+			require.ErrorIs(t, outer.Run(within(t, time.Minute)), worker.ErrStopTimeout, "not a cancellation, though of a deadline")
+			assert.Equal(t, worker.Error, execution(t, outer, "outer").Status())
+			close(release)
+			require.NoError(t, inner.Stop())
+		})
+	})
+
 	t.Run("as the Run of a worker", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			inner := newPool(t, worker.WithWorker(do("inner", fail)))

@@ -231,7 +231,7 @@ func TestMetricFamilies(t *testing.T) {
 			return func(context.Context) error { time.Sleep(d); return err }
 		}
 		pool := newPool(t, worker.WithMetrics(worker.NewWorkerMetrics("shop", "jobs")),
-			worker.WithWorker(do("up", block)),
+			worker.WithWorker(do("up", block), worker.WithHeartbeat(time.Hour)),
 			worker.WithWorker(do("stuck", deaf(release)), worker.WithHeartbeat(time.Second)),
 			worker.WithWorker(inOrder("flaky", panics, fail, slowly(20*time.Second, nil)), worker.WithMaxExecutionsAttempts(3)),
 			worker.WithWorker(inOrder("failing", slowly(400*time.Millisecond, io.EOF), panics), worker.WithMaxExecutionsAttempts(2)),
@@ -252,7 +252,7 @@ func TestMetricFamilies(t *testing.T) {
 				`{status="started",worker="stuck"} 1`, `{status="started",worker="up"} 1`, `{status="success",worker="flaky"} 1`,
 			},
 			"worker_up":                   {`{worker="failing"} 0`, `{worker="flaky"} 0`, `{worker="stuck"} 0`, `{worker="up"} 1`},
-			"worker_stuck":                {`{worker="failing"} 0`, `{worker="flaky"} 0`, `{worker="stuck"} 1`, `{worker="up"} 0`},
+			"worker_stuck":                {`{worker="stuck"} 1`, `{worker="up"} 0`},
 			"worker_consecutive_failures": {`{worker="failing"} 2`, `{worker="flaky"} 0`, `{worker="stuck"} 0`, `{worker="up"} 0`},
 			"worker_panics_total":         {`{worker="failing"} 1`, `{worker="flaky"} 1`, `{worker="stuck"} 0`, `{worker="up"} 0`},
 			"worker_last_success_timestamp_seconds": {

@@ -1,0 +1,112 @@
+package recipes_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ankorstore/yokai/worker"
+	"github.com/ankorstore/yokai/worker/workerhttp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// stopTimeout is below the pod's terminationGracePeriodSeconds, so that the pool gives up first, and says who hangs.
+const stopTimeout = 25 * time.Second
+
+func newPool(listener net.Listener, mailer worker.Worker) *worker.WorkerPool {
+	pool := worker.NewWorkerPool(
+		worker.WithGlobalStopTimeout(stopTimeout),
+		worker.WithWorker(mailer),
+	)
+
+	// The probes are answered until all other workers have ended.
+	return pool.Register(worker.NewWorkerRegistration(
+		newServer(listener, workerhttp.NewHandler(pool)),
+		worker.WithStopStage(1),
+		worker.WithStopPoolOnFailure(),
+	))
+}
+
+func newServer(listener net.Listener, handler http.Handler) worker.Worker {
+	return worker.NewFuncWorker("http", func(ctx context.Context) error {
+		server := &http.Server{Handler: handler}
+		failed := make(chan error, 1)
+		go func() { failed <- server.Serve(listener) }()
+
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return server.Shutdown(context.WithoutCancel(ctx))
+		}
+	})
+}
+
+func run(listener net.Listener, mailer worker.Worker) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	return newPool(listener, mailer).Run(ctx)
+}
+
+func TestKubernetes(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+
+	stopping, release := make(chan struct{}), make(chan struct{})
+	mailer := worker.NewFuncWorker("mailer", func(ctx context.Context) error {
+		<-ctx.Done()
+		close(stopping)
+		<-release // the last mail
+
+		return nil
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- run(listener, mailer) }()
+
+	probe := func(path string) int {
+		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(
+			fmt.Sprintf("http://%s%s", listener.Addr(), path))
+		if err != nil {
+			return 0
+		}
+		defer response.Body.Close()
+
+		return response.StatusCode
+	}
+
+	require.Eventually(t, func() bool { return probe("/readyz") == http.StatusOK }, 10*time.Second, 10*time.Millisecond)
+	assert.Equal(t, http.StatusOK, probe("/livez"))
+
+	self, err := os.FindProcess(os.Getpid())
+	require.NoError(t, err)
+	require.NoError(t, self.Signal(os.Interrupt))
+	<-stopping
+	assert.Equal(t, http.StatusServiceUnavailable, probe("/readyz"), "no traffic while it stops")
+	assert.Equal(t, http.StatusOK, probe("/livez"), "but no restart either")
+
+	close(release)
+	require.NoError(t, <-ended)
+	assert.Zero(t, probe("/livez"))
+}
+
+// The manifest of the recipe has to fit the constant above.
+func TestKubernetesGracePeriod(t *testing.T) {
+	recipes, err := os.ReadFile("../../docs/recipes.md")
+	require.NoError(t, err)
+
+	found := regexp.MustCompile(`terminationGracePeriodSeconds: (\d+)`).FindSubmatch(recipes)
+	require.Len(t, found, 2)
+	seconds, err := strconv.Atoi(string(found[1]))
+	require.NoError(t, err)
+	assert.Greater(t, time.Duration(seconds)*time.Second, stopTimeout)
+}
