@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"testing/synctest"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
@@ -22,6 +23,7 @@ func (w *world) check() {
 	w.checkEnds(lives)
 	w.checkEndings(lives)
 	w.checkHeartbeats(lives)
+	w.checkLateReturns()
 	w.checkExecutions(lives)
 	w.checkReports(lives)
 	w.checkLogs()
@@ -141,11 +143,34 @@ func (w *world) checkHeartbeats(lives map[string][]*life) {
 	for _, endings := range w.endings {
 		for _, ending := range endings {
 			a := ending.attempt
-			if missed[a.id] && a.lively && a.spec.heartbeat > 0 && a.toldAt.IsZero() && a.quietFor() < a.spec.heartbeat*9/10 {
+			if missed[a.id] && a.lively && a.spec.heartbeat > 0 && a.toldAt.IsZero() && a.quietFor() < a.spec.heartbeat/2 {
 				w.violated("%s was missed although it beat", a.spec.name)
 			}
 			if !missed[a.id] && a.silent && a.busyFor() > a.spec.heartbeat*13/10 {
 				w.violated("%s was silent for %s, and not missed", a.spec.name, a.busyFor())
+			}
+		}
+	}
+}
+
+// checkLateReturns checks that the end of each worker was told of that a stop did not wait for, and of no others.
+func (w *world) checkLateReturns() {
+	for name, stops := range w.overdue {
+		for _, at := range stops {
+			told := func(t worker.Transition) bool {
+				r, _ := ruleOf(t)
+				return r.kind == "returnedLate" && t.At.After(at.Add(-time.Second))
+			}
+			if !slices.ContainsFunc(w.told[name], told) {
+				w.violated("the end of %s was not told of, although a stop at +%s timed out", name, at.Sub(start))
+			}
+		}
+	}
+
+	for name, told := range w.told {
+		for _, t := range told {
+			if r, _ := ruleOf(t); r.kind == "returnedLate" && len(w.overdue[name]) == 0 {
+				w.violated("%s has returned late for no stop: %+v", name, t)
 			}
 		}
 	}
@@ -180,15 +205,16 @@ func (w *world) checkReports(lives map[string][]*life) {
 			w.violated("report is not sorted")
 		}
 		for _, r := range report.Workers {
-			if !slices.ContainsFunc(lives[r.Name], func(l *life) bool { return l.had(r) }) && (len(r.Events) > 0 || r.Status != worker.Unknown) {
+			if !slices.ContainsFunc(lives[r.Name], func(l *life) bool { return l.had(r, w.stopping) }) && (len(r.Events) > 0 || r.Status != worker.Unknown) {
 				w.violated("no life of %s has this report:\n%s\nlives:%s", r.Name, asJSON(r), describeLives(lives[r.Name], r))
 			}
 		}
 	}
 }
 
-// had returns whether this was the report of the execution at a time.
-func (l *life) had(r worker.WorkerReport) bool {
+// had returns whether this was the report of the execution at a time. Who fails for the last time while it is stopping has not given
+// up, and which came first cannot be told from outside.
+func (l *life) had(r worker.WorkerReport, stopping func(time.Time) bool) bool {
 	n := len(r.Events) + r.DroppedEvents
 	if n == 0 || n > len(l.steps) || l.steps[n-1].Message != r.Events[len(r.Events)-1].Message {
 		return false
@@ -201,6 +227,7 @@ func (l *life) had(r worker.WorkerReport) bool {
 		return false
 	}
 	want.LastStack = r.LastStack
+	want.GaveUp = want.GaveUp && (r.GaveUp || !stopping(r.Events[len(r.Events)-1].At))
 
 	return reflect.DeepEqual(want, r)
 }
@@ -349,7 +376,7 @@ func (w *world) samples() map[string]float64 {
 	got := map[string]float64{}
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
-			key := family.GetName()
+			key := strings.TrimPrefix(family.GetName(), w.plan.pool.namespace+"_")
 			for _, label := range metric.GetLabel() {
 				key += " " + label.GetValue()
 			}
@@ -370,6 +397,7 @@ func valueOf(m *dto.Metric) float64 {
 
 // epilogue uses the pool from one goroutine, after all actors are done, so that there is one right answer to everything.
 func (w *world) epilogue() {
+	w.mayStop()
 	w.stopForGood()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -380,7 +408,7 @@ func (w *world) epilogue() {
 		}
 		return
 	}
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(time.Second)
 	if w.plan.again {
 		for i := range w.plan.workers {
 			w.perform(operation{verb: register, worker: i})
@@ -388,6 +416,7 @@ func (w *world) epilogue() {
 		}
 		time.Sleep(time.Second)
 	}
+	synctest.Wait()
 	w.checkStarted()
 
 	if w.plan.again {
@@ -403,9 +432,9 @@ func (w *world) epilogue() {
 // stopForGood stops the pool until it has stopped.
 func (w *world) stopForGood() {
 	at := time.Now()
-	for w.pool.Stop() != nil && time.Since(at) < stopBound {
+	stop := func(context.Context) error { return w.pool.Stop() }
+	for !w.stops(context.Background(), operation{verb: stopPool}, stop) && time.Since(at) < stopBound {
 	}
-	w.stops(context.Background(), operation{verb: stopPool}, func(context.Context) error { return w.pool.Stop() })
 	w.inTime(operation{verb: stopPool}, at)
 	if state := w.pool.Report().State; state != worker.PoolStopped && state != worker.PoolNew {
 		w.violated("after its stop the pool is %s", state)
@@ -445,13 +474,10 @@ func (w *world) checkWait() {
 		}
 	}
 
-	var joined interface{ Unwrap() []error }
-	if errors.As(w.pool.Wait(context.Background()), &joined) {
-		for _, err := range joined.Unwrap() {
-			var failed *worker.WorkerError
-			if errors.As(err, &failed) {
-				got = append(got, fmt.Sprintf("%s #%d: %s", failed.Worker, failed.Attempt, failed.ExecutionID))
-			}
+	for _, err := range separate(w.pool.Wait(context.Background())) {
+		var failed *worker.WorkerError
+		if errors.As(err, &failed) {
+			got = append(got, fmt.Sprintf("%s #%d: %s", failed.Worker, failed.Attempt, failed.ExecutionID))
 		}
 	}
 	slices.Sort(got)

@@ -46,10 +46,10 @@ var grammar = []rule{
 	{"goexited", worker.Error, "stopping execution attempt {}/{} with runtime.Goexit", "error", "error", "restartingAfterGoexit exhausted skipped"},
 	{"cancelled", worker.Stopped, "stopping execution attempt {}/{} on cancellation", "info", "stopped", end},
 
-	{"restartingAfterSuccess", keeps, "restarting after success", "info", "restarted", "waiting starting"},
-	{"restartingAfterError", keeps, "restarting after error", "info", "restarted", "waiting starting"},
-	{"restartingAfterPanic", keeps, "restarting after panic recovery", "info", "restarted", "waiting starting"},
-	{"restartingAfterGoexit", keeps, "restarting after runtime.Goexit", "info", "restarted", "waiting starting"},
+	{"restartingAfterSuccess", keeps, "restarting after success", "info", "restarted", "waiting starting skippedWhileWaiting"},
+	{"restartingAfterError", keeps, "restarting after error", "info", "restarted", "waiting starting skippedWhileWaiting"},
+	{"restartingAfterPanic", keeps, "restarting after panic recovery", "info", "restarted", "waiting starting skippedWhileWaiting"},
+	{"restartingAfterGoexit", keeps, "restarting after runtime.Goexit", "info", "restarted", "waiting starting skippedWhileWaiting"},
 	{"waiting", worker.Waiting, "waiting {} before execution attempt {}/{}", "info", "", "starting skippedWhileWaiting"},
 	{"skippedWhileWaiting", worker.Stopped, "skipping restart on cancellation", "info", "", end},
 

@@ -50,6 +50,7 @@ type sequencePlan struct {
 	pool    poolSpec
 	workers []*workerSpec
 	actors  [][]operation // each is a goroutine that uses the pool
+	early   bool          // whether the workers are options of the pool
 	again   bool          // whether the epilogue restarts each worker
 }
 
@@ -78,6 +79,7 @@ type poolSpec struct {
 	middleware  quirk
 	tracing     bool
 	logs        bool
+	namespace   string // of its metrics
 }
 
 type workerSpec struct {
@@ -133,7 +135,7 @@ func drawSequence(c choices) *sequencePlan {
 	for range 1 + c(4) {
 		plan.actors = append(plan.actors, drawOperations(c, 1+c(7), len(names), false))
 	}
-	plan.again = c.chance(50)
+	plan.early, plan.again = c.chance(40), c.chance(50)
 
 	return plan
 }
@@ -170,6 +172,7 @@ func drawPool(c choices, names int) poolSpec {
 		middleware:  drawQuirk(c, 10, names),
 		tracing:     c.chance(20),
 		logs:        !c.chance(10),
+		namespace:   oneOf(c, "", "", "shop"),
 	}
 }
 
@@ -345,9 +348,9 @@ func (s settings) ofWorker() (options []worker.WorkerExecutionOption) {
 // String shows a plan with what its options point to.
 func (p *sequencePlan) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "pool: %s stopTimeout=%s maxEvents=%s generator=%v writer=%v listener=%v middleware=%v tracing=%v logs=%v\n",
+	fmt.Fprintf(&text, "pool: %s stopTimeout=%s maxEvents=%s generator=%v writer=%v listener=%v middleware=%v tracing=%v logs=%v early=%v\n",
 		p.pool.settings, p.pool.stopTimeout, value(p.pool.maxEvents), p.pool.generator, p.pool.writer, p.pool.listener,
-		p.pool.middleware, p.pool.tracing, p.pool.logs)
+		p.pool.middleware, p.pool.tracing, p.pool.logs, p.early)
 	for i, w := range p.workers {
 		fmt.Fprintf(&text, "worker %d %q: %s heartbeat=%s stage=%d stopPool=%v middleware=%v\n",
 			i, w.name, w.settings, w.heartbeat, w.stage, w.stopPool, w.middleware)

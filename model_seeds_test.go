@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,60 @@ func TestShutdownInAListenerThatIsToldOfALateReturn(t *testing.T) {
 		require.ErrorIs(t, late, worker.ErrStopTimeout)
 		assert.Equal(t, time.Minute+time.Second, time.Since(start))
 	})
+}
+
+// A worker that is registered on a started pool, with a stage lower than all that are there, is stopped before them by a stop. The end
+// of Start's context reaches it at once, together with the stage that was lowest then, as the documentation of WithStopStage says.
+func TestStopOfALowerStageThatIsRegisteredLater(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return ctx.Err() }
+		pool := newPool(t, worker.WithWorker(do("consumer", slow), worker.WithStopStage(1)))
+		require.NoError(t, pool.Start(t.Context()))
+		pool.Register(worker.NewWorkerRegistration(do("producer", slow)))
+		synctest.Wait()
+		require.NoError(t, pool.Stop())
+
+		assert.Equal(t, time.Second, execution(t, pool, "producer").EndedAt().Sub(start))
+		assert.Equal(t, 2*time.Second, execution(t, pool, "consumer").EndedAt().Sub(start))
+	})
+}
+
+// A stop that comes between the decision to restart and the next attempt, because what the pool calls there takes its time, is in
+// time: the worker is not run again.
+func TestNoAttemptAfterAStopWhileTheGeneratorIsSlow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		runs := 0
+		slow := generatorFunc(func() string { time.Sleep(time.Second); return "id" })
+		pool := newPool(t, worker.WithGenerator(slow), worker.WithWorker(do("job", func(ctx context.Context) error {
+			runs++
+			return fail(ctx)
+		}), worker.WithMaxExecutionsAttempts(3)))
+		require.NoError(t, pool.Start(t.Context()))
+		time.Sleep(1500 * time.Millisecond)
+		require.NoError(t, pool.Stop())
+
+		assert.Equal(t, 1, runs, "it was stopped before its second attempt")
+		assert.Equal(t, "skipping restart on cancellation", messages(execution(t, pool, "job"))[3])
+	})
+}
+
+// A stop whose bound is reached in the moment in which the last worker ends may time out or not. If it does not, the pool has stopped.
+func TestStopAtTheMomentOfItsTimeout(t *testing.T) {
+	for range 500 {
+		synctest.Test(t, func(t *testing.T) {
+			pool := newPool(t, worker.WithGlobalStopTimeout(time.Second), worker.WithWorker(do("job", func(ctx context.Context) error {
+				<-ctx.Done()
+				time.Sleep(time.Second)
+
+				return ctx.Err()
+			})))
+			require.NoError(t, pool.Start(t.Context()))
+			if pool.Stop() == nil {
+				require.Equal(t, worker.PoolStopped, pool.Report().State)
+			}
+			require.NoError(t, pool.Stop())
+		})
+	}
 }
 
 // hangs makes a failure of a bubble whose goroutines wait for each other, instead of the end of the whole test run.

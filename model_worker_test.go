@@ -98,6 +98,7 @@ type attempt struct {
 	spec        *workerSpec
 	execution   *worker.WorkerExecution
 	id          string
+	run         any // which Start it belongs to
 	started     time.Time
 	toldAt      time.Time // when it was told to stop, for another reason than a missed heartbeat
 	endedAt     time.Time

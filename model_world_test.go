@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +16,7 @@ import (
 	"github.com/ankorstore/yokai/worker/healthcheck"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // stopBound is more than any stop may take: no scripted worker ignores its context for longer than a second, while a backoff or
@@ -30,6 +33,7 @@ type world struct {
 	serial   atomic.Int64
 	logs     logBuffer
 	poisoned atomic.Bool // something that is not valid was registered
+	bounded  atomic.Bool // a stop had a bound, after which all stages are cancelled
 
 	mu         sync.Mutex // guards the fields below, and is never held while time passes
 	violations []string
@@ -40,6 +44,8 @@ type world struct {
 	alive      map[*worker.WorkerExecution]int
 	stopAt     map[*worker.WorkerExecution]time.Time // when it was told to stop
 	executions map[*worker.WorkerExecution]bool      // all that were ever seen
+	overdue    map[string][]time.Time                // by worker name, when stops began that timed out
+	firstStop  time.Time                             // when anything was first told to stop
 	contexts   []context.Context
 	parents    []context.CancelCauseFunc
 	reports    []worker.PoolReport
@@ -56,9 +62,11 @@ func newWorld(plan *sequencePlan) *world {
 		alive:      map[*worker.WorkerExecution]int{},
 		stopAt:     map[*worker.WorkerExecution]time.Time{},
 		executions: map[*worker.WorkerExecution]bool{},
+		overdue:    map[string][]time.Time{},
 	}
 
 	pool := plan.pool
+	w.bounded.Store(pool.stopTimeout > 0)
 	options := append(pool.ofPool(),
 		worker.WithGenerator(w.generator(pool.generator)),
 		worker.WithGlobalListener(w.listener(pool.listener)),
@@ -69,7 +77,17 @@ func newWorld(plan *sequencePlan) *world {
 		options = append(options, worker.WithGlobalMaxEvents(*pool.maxEvents))
 	}
 	if pool.tracing {
-		options = append(options, worker.WithGlobalMiddlewares(worker.NewTracingMiddleware()))
+		options = append(options, worker.WithGlobalMiddlewares(worker.NewTracingMiddleware()),
+			worker.WithTracerProvider(noop.NewTracerProvider()))
+	}
+	if pool.namespace != "" {
+		options = append(options, worker.WithMetrics(worker.NewWorkerMetrics(pool.namespace, "")))
+	}
+	for _, spec := range plan.workers {
+		if plan.early {
+			own, how := w.worker(spec)
+			options = append(options, worker.WithWorker(own, how...))
+		}
 	}
 	w.pool = worker.NewWorkerPool(options...)
 	if err := w.pool.Metrics().Register(w.registry); err != nil {
@@ -88,8 +106,8 @@ func (w *world) violated(format string, values ...any) {
 	}
 }
 
-// registration makes a worker of a name, anew each time.
-func (w *world) registration(spec *workerSpec) *worker.WorkerRegistration {
+// worker makes a worker of a name, anew each time, and its options.
+func (w *world) worker(spec *workerSpec) (worker.Worker, []worker.WorkerExecutionOption) {
 	options := append(spec.ofWorker(),
 		worker.WithHeartbeat(spec.heartbeat),
 		worker.WithStopStage(spec.stage),
@@ -99,7 +117,7 @@ func (w *world) registration(spec *workerSpec) *worker.WorkerRegistration {
 		options = append(options, worker.WithStopPoolOnFailure())
 	}
 
-	return worker.NewWorkerRegistration(&modelWorker{world: w, spec: spec}, options...)
+	return &modelWorker{world: w, spec: spec}, options
 }
 
 // enter is called by a worker as its first act in an attempt, and checks that it may run.
@@ -108,7 +126,7 @@ func (w *world) enter(ctx context.Context, spec *workerSpec) *attempt {
 	if err != nil {
 		w.violated("a worker runs that has no execution: %v", err)
 	}
-	a := &attempt{world: w, ctx: ctx, spec: spec, execution: e, id: worker.CtxWorkerExecutionId(ctx), started: time.Now()}
+	a := &attempt{world: w, ctx: ctx, spec: spec, execution: e, id: worker.CtxWorkerExecutionId(ctx), started: time.Now(), run: ctx.Value(runKey{})}
 	if name := worker.CtxWorkerName(ctx); name != spec.name {
 		w.violated("%s runs with the context of %s", spec.name, name)
 	}
@@ -132,7 +150,9 @@ func (w *world) enter(ctx context.Context, spec *workerSpec) *attempt {
 	if last != nil && last.ctx.Err() == nil {
 		w.violated("an attempt of %s begins before the context of the one before is cancelled", spec.name)
 	}
-	if stopped && stopAt.Before(time.Now()) {
+	// The first attempt of a worker that is not deferred takes place in any case.
+	first := len(e.Events())+e.DroppedEvents() == 1
+	if stopped && stopAt.Before(e.StartedAt()) && !first {
 		w.violated("an attempt of %s begins %s after it was told to stop", spec.name, time.Since(stopAt))
 	}
 
@@ -146,10 +166,25 @@ func (w *world) toldToStop(a *attempt) {
 	}
 
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	a.toldAt = time.Now()
 	if _, ok := w.stopAt[a.execution]; !ok {
 		w.stopAt[a.execution] = a.toldAt
+	}
+	alive := slices.Collect(maps.Values(w.current))
+	w.mu.Unlock()
+
+	cause := context.Cause(a.ctx)
+	if w.bounded.Load() || cause == worker.ErrWorkerStopped {
+		return
+	}
+	if !w.plan.early && (cause == errParent || cause == context.DeadlineExceeded) {
+		return // a lower stage that was registered later ends with the one that was lowest at Start
+	}
+	for _, other := range alive {
+		if other != nil && other.run == a.run && other.spec.stage < a.spec.stage {
+			w.violated("%s of stage %d was told to stop while %s of stage %d was running",
+				a.spec.name, a.spec.stage, other.spec.name, other.spec.stage)
+		}
 	}
 }
 
@@ -180,6 +215,15 @@ const (
 	readAll       verb = "read"
 )
 
+func (v verb) stops() bool {
+	switch v {
+	case stopPool, shutDown, stopWorker, restartWorker, runPool, cancelParent:
+		return true
+	}
+
+	return false
+}
+
 // operation is one use of the pool.
 type operation struct {
 	verb   verb
@@ -191,6 +235,9 @@ type operation struct {
 
 func (w *world) perform(op operation) {
 	time.Sleep(op.pause)
+	if op.verb.stops() {
+		w.mayStop()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), op.bound)
 	defer cancel()
 	spec := w.plan.workers[op.worker]
@@ -211,7 +258,8 @@ func (w *world) perform(op operation) {
 	case restartWorker:
 		w.stopsOne(ctx, op, spec.name, w.pool.RestartWorker)
 	case register:
-		w.pool.Register(w.registration(spec))
+		own, how := w.worker(spec)
+		w.pool.Register(worker.NewWorkerRegistration(own, how...))
 	case registerBad:
 		w.poisoned.Store(true)
 		w.pool.Register(nil)
@@ -226,8 +274,12 @@ func (w *world) perform(op operation) {
 	}
 }
 
+// runKey is the key of a number that each Start and Run has of its own.
+type runKey struct{}
+
 // context is that of a Start: with a logger, and with a parent that an actor may cancel.
 func (w *world) context(parent context.Context) context.Context {
+	parent = context.WithValue(parent, runKey{}, w.serial.Add(1))
 	if w.plan.pool.logs {
 		logger := zerolog.New(w.writer(w.plan.pool.writer))
 		parent = logger.WithContext(parent)
@@ -247,12 +299,33 @@ func (w *world) start() {
 
 // mayRefuse checks the error of a Start: the pool is started already, or something that is not valid was registered.
 func (w *world) mayRefuse(err error) {
-	switch {
-	case err == nil, errors.Is(err, worker.ErrPoolAlreadyStarted):
-	case w.poisoned.Load() && strings.HasPrefix(err.Error(), "nil worker registration"):
-	default:
+	if err != nil && !refused(err) || err != nil && !errors.Is(err, worker.ErrPoolAlreadyStarted) && !w.poisoned.Load() {
 		w.violated("Start: %v", err)
 	}
+}
+
+func refused(err error) bool {
+	return errors.Is(err, worker.ErrPoolAlreadyStarted) || err != nil && strings.HasPrefix(err.Error(), "nil worker registration")
+}
+
+// mayStop notes that from now on a worker may be stopping. One that gives up and stops the pool comes without it.
+func (w *world) mayStop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.firstStop.IsZero() {
+		w.firstStop = time.Now()
+	}
+}
+
+// stopping returns whether a worker may have been stopping at a time.
+func (w *world) stopping(at time.Time) bool {
+	for _, spec := range w.plan.workers {
+		if spec.stopPool {
+			return true
+		}
+	}
+
+	return !w.firstStop.IsZero() && !at.Before(w.firstStop)
 }
 
 func (w *world) cancelParents() {
@@ -267,22 +340,32 @@ func (w *world) cancelParents() {
 }
 
 // stops stops the pool, and checks that what was there before has ended then.
-func (w *world) stops(ctx context.Context, op operation, stop func(context.Context) error) {
+func (w *world) stops(ctx context.Context, op operation, stop func(context.Context) error) (stopped bool) {
+	if _, ok := ctx.Deadline(); ok {
+		w.bounded.Store(true)
+	}
 	before, at := w.pool.Executions(), time.Now()
 	err := stop(ctx)
 
 	w.inTime(op, at)
 	if err != nil {
 		w.timedOut(ctx, op, at, err)
-		return
+		return false
 	}
 	for name, e := range before {
 		w.hasEnded(op, name, e)
 	}
+
+	return true
 }
 
 func (w *world) stopsOne(ctx context.Context, op operation, name string, stop func(context.Context, string) error) {
 	before, at := w.pool.Executions()[name], time.Now()
+	w.mu.Lock()
+	if _, told := w.stopAt[before]; before != nil && !told {
+		w.stopAt[before] = at
+	}
+	w.mu.Unlock()
 	err := stop(ctx, name)
 
 	w.inTime(op, at)
@@ -312,10 +395,15 @@ func (w *world) timedOut(ctx context.Context, op operation, at time.Time, err er
 	if len(stop.Workers) == 0 || !errors.Is(err, worker.ErrStopTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 		w.violated("%s: %v, of %d workers", op.verb, err, len(stop.Workers))
 	}
+	w.isOverdue(at, stop)
+}
+
+// isOverdue notes whose late return must be told of.
+func (w *world) isOverdue(at time.Time, stop *worker.StopError) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, stuck := range stop.Workers {
-		if _, err := w.pool.Registration(stuck.Name); err != nil {
-			w.violated("%s did not stop an unknown worker: %v", op.verb, err)
-		}
+		w.overdue[stuck.Name] = append(w.overdue[stuck.Name], at)
 	}
 }
 
@@ -346,7 +434,7 @@ func (w *world) hasEnded(op operation, name string, e *worker.WorkerExecution) {
 func (w *world) run(ctx context.Context, op operation) {
 	before := w.pool.Executions()
 	err := w.pool.Run(w.context(ctx))
-	if errors.Is(err, worker.ErrPoolAlreadyStarted) || w.poisoned.Load() && err != nil {
+	if refused(err) {
 		w.mayRefuse(err)
 		return
 	}
@@ -376,25 +464,36 @@ func (w *world) waits(ctx context.Context) {
 
 // reported checks the errors of workers that Run or Wait have joined.
 func (w *world) reported(err error) {
-	var joined interface{ Unwrap() []error }
-	if err == nil {
-		return
-	}
-	if !errors.As(err, &joined) {
-		w.violated("not joined: %v", err)
-		return
-	}
-	for _, err := range joined.Unwrap() {
+	for _, err := range separate(err) {
 		var failed *worker.WorkerError
 		var stop *worker.StopError
 		if errors.As(err, &failed) {
 			if _, err := w.pool.Registration(failed.Worker); err != nil || failed.Err == nil || failed.Attempt < 1 {
 				w.violated("an odd failure: %+v (%v)", failed, err)
 			}
-		} else if !errors.As(err, &stop) || w.plan.pool.stopTimeout <= 0 {
+		} else if errors.As(err, &stop) && w.plan.pool.stopTimeout > 0 {
+			w.isOverdue(time.Now(), stop)
+		} else {
 			w.violated("an odd error: %v", err)
 		}
 	}
+}
+
+// separate returns the errors that others are joined of.
+func separate(err error) (all []error) {
+	_, stop := err.(*worker.StopError)
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case stop, !ok:
+		return []error{err}
+	}
+	for _, part := range joined.Unwrap() {
+		all = append(all, separate(part)...)
+	}
+
+	return all
 }
 
 // read reads all that can be read.

@@ -11,7 +11,7 @@ import (
 // When it returns nil, nothing of the pool runs any more, and nothing is restarted.
 //
 // It is [WorkerPool.Shutdown] without a context of its own: it waits for as long as a worker ignores its context, but no longer
-// than [WithGlobalStopTimeout]. Called from inside a worker of the pool without that bound, it waits for itself.
+// than [WithGlobalStopTimeout]. Called without that bound from inside a worker of the pool, or from its listener, it waits for itself.
 func (p *WorkerPool) Stop() error {
 	return p.Shutdown(context.Background())
 }
