@@ -28,7 +28,7 @@
 //
 // # Probes
 //
-// Both answer {"ok": BOOL, "workers": {NAME: STATUS}}, with the workers that fail the probe. What fails which is the rule
+// Both answer {"ok": BOOL, "state": STATE, "workers": {NAME: STATUS}}, with the state of the pool and the workers that fail the probe. What fails which is the rule
 // of [healthcheck.NewWorkerLivenessProbe] and [healthcheck.NewWorkerReadinessProbe]. Before the start of the pool and while it stops
 // it is not ready, though no worker may fail.
 //

@@ -3,12 +3,14 @@ package workerhttp
 import (
 	"net/http"
 
+	"github.com/ankorstore/yokai/worker"
 	"github.com/ankorstore/yokai/worker/healthcheck"
 )
 
 // verdict is the answer of a probe.
 type verdict struct {
 	OK      bool              `json:"ok"`
+	State   worker.PoolState  `json:"state"`
 	Workers map[string]string `json:"workers"` // the status of each that fails it, by name
 }
 
@@ -31,5 +33,5 @@ func (h *handler) serveProbe(w http.ResponseWriter, r *http.Request, p *healthch
 	for name, status := range failing {
 		workers[name] = status.String()
 	}
-	writeJSON(w, r, status, verdict{OK: ok, Workers: workers})
+	writeJSON(w, r, status, verdict{OK: ok, State: h.pool.State(), Workers: workers})
 }

@@ -2,6 +2,7 @@ package workerhttp_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,14 +13,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const fine = `{"ok":true,"workers":{}}`
+// fineIn is the answer of a probe that succeeds on a pool in a state.
+func fineIn(state string) string {
+	return `{"ok":true,"state":"` + state + `","workers":{}}`
+}
 
 func assertProbe(t *testing.T, h http.Handler, target, want string) {
 	t.Helper()
 
 	response := get(t, h, target)
 	code := http.StatusServiceUnavailable
-	if want == fine {
+	if strings.HasPrefix(want, `{"ok":true`) {
 		code = http.StatusOK
 	}
 	assert.Equal(t, code, response.Code, target)
@@ -30,16 +34,16 @@ func assertProbe(t *testing.T, h http.Handler, target, want string) {
 func TestProbesBeforeStart(t *testing.T) {
 	h := workerhttp.NewHandler(newPool(t, do("a", block)))
 
-	assertProbe(t, h, "/livez", fine)
-	assertProbe(t, h, "/readyz", `{"ok":false,"workers":{}}`)
+	assertProbe(t, h, "/livez", fineIn("new"))
+	assertProbe(t, h, "/readyz", `{"ok":false,"state":"new","workers":{}}`)
 }
 
 func TestProbesOfWhatIsFine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := started(t, newPool(t, do("runs", block), do("done", succeed)))
 
-		assertProbe(t, h, "/livez", fine)
-		assertProbe(t, h, "/readyz", fine)
+		assertProbe(t, h, "/livez", fineIn("started"))
+		assertProbe(t, h, "/readyz", fineIn("started"))
 	})
 }
 
@@ -54,8 +58,8 @@ func TestProbesOfWhatIsNotReady(t *testing.T) {
 			do("a: error, b", fail),
 		))
 
-		assertProbe(t, h, "/livez", fine)
-		assertProbe(t, h, "/readyz", `{"ok":false,"workers":{"failed":"error","deferred":"deferred","waiting":"waiting",
+		assertProbe(t, h, "/livez", fineIn("started"))
+		assertProbe(t, h, "/readyz", `{"ok":false,"state":"started","workers":{"failed":"error","deferred":"deferred","waiting":"waiting",
 			"a: error, b":"error","<\/script><img src=x onerror=alert(1)> \"'&\u202e\u0000":"error"}}`)
 	})
 }
@@ -68,8 +72,8 @@ func TestProbesOfAStuckWorker(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 
-		assertProbe(t, h, "/livez", `{"ok":false,"workers":{"hangs":"stuck"}}`)
-		assertProbe(t, h, "/readyz", `{"ok":false,"workers":{"hangs":"stuck"}}`)
+		assertProbe(t, h, "/livez", `{"ok":false,"state":"started","workers":{"hangs":"stuck"}}`)
+		assertProbe(t, h, "/readyz", `{"ok":false,"state":"started","workers":{"hangs":"stuck"}}`)
 	})
 }
 
@@ -77,8 +81,8 @@ func TestProbesOfAWorkerThatMustNotGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := started(t, newPool(t, do("vital", fail, worker.WithStopPoolOnFailure())))
 
-		assertProbe(t, h, "/livez", `{"ok":false,"workers":{"vital":"error"}}`)
-		assertProbe(t, h, "/readyz", `{"ok":false,"workers":{}}`)
+		assertProbe(t, h, "/livez", `{"ok":false,"state":"stopped","workers":{"vital":"error"}}`)
+		assertProbe(t, h, "/readyz", `{"ok":false,"state":"stopped","workers":{}}`)
 	})
 }
 
@@ -92,13 +96,13 @@ func TestProbesWhileStopping(t *testing.T) {
 		go func() { stopped <- pool.Stop() }()
 		synctest.Wait()
 
-		assertProbe(t, h, "/livez", fine)
-		assertProbe(t, h, "/readyz", `{"ok":false,"workers":{}}`)
+		assertProbe(t, h, "/livez", fineIn("stopping"))
+		assertProbe(t, h, "/readyz", `{"ok":false,"state":"stopping","workers":{}}`)
 		assert.Equal(t, "stopping", getReport(t, h, "/report").State)
 
 		close(release)
 		require.NoError(t, <-stopped)
-		assertProbe(t, h, "/livez", fine)
-		assertProbe(t, h, "/readyz", `{"ok":false,"workers":{}}`)
+		assertProbe(t, h, "/livez", fineIn("stopped"))
+		assertProbe(t, h, "/readyz", `{"ok":false,"state":"stopped","workers":{}}`)
 	})
 }
