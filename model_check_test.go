@@ -76,9 +76,12 @@ func (w *world) checkEndings(lives map[string][]*life) {
 	for _, spec := range w.plan.workers {
 		var told []step
 		for _, l := range lives[spec.name] {
-			for _, s := range l.steps {
+			for i, s := range l.steps {
 				if s.rule.endsAttempt() {
 					told = append(told, s)
+				}
+				if s.rule.kind == "succeeded" && l.steps[i-1].rule.kind == "heartbeatMissed" && !w.stopping(s.At) {
+					w.violated("%s was stuck to the end, and succeeded: %+v", spec.name, s.Transition)
 				}
 			}
 		}
@@ -192,10 +195,35 @@ func (w *world) checkExecutions(lives map[string][]*life) {
 			}
 			return e.Status() == l.report.Status && e.CurrentExecutionAttempt() == l.report.Attempt
 		}
-		if !slices.ContainsFunc(lives[e.Name()], matches) {
+		i := slices.IndexFunc(lives[e.Name()], matches)
+		if i < 0 {
 			w.violated("no life of %s has these events: %q (%s)", e.Name(), timeline(e), e.Status())
+		} else if stopAt, ok := w.stopAt[e]; ok {
+			w.checkInterrupted(lives[e.Name()][i], stopAt)
 		}
 	}
+}
+
+// checkInterrupted checks that a worker that was told to stop did not wait any longer for its next attempt. What the pool calls, and may
+// dawdle, takes less than half a second.
+func (w *world) checkInterrupted(l *life, stopAt time.Time) {
+	for i, s := range l.steps[1:] {
+		waiting := l.steps[i]
+		if waiting.rule.kind != "waiting" && waiting.rule.kind != "deferring" {
+			continue
+		}
+		if told := later(waiting.At, stopAt); s.At.Sub(told) > 500*time.Millisecond {
+			w.violated("%s waited for %s after it was told to stop", s.Worker, s.At.Sub(told))
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+
+	return b
 }
 
 // checkReports compares each report that was read with the model's, as of that many events.

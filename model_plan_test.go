@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"time"
 
@@ -149,7 +150,7 @@ func drawSettings(c choices, percent int) settings {
 		{worker.ConstantBackoff(-time.Hour), 0, 0},
 		{worker.ExponentialBackoff(time.Millisecond, 20*time.Millisecond), 500 * time.Microsecond, 20 * time.Millisecond},
 		{func(int, error) time.Duration { panic("in backoff") }, 50 * time.Millisecond, 30 * time.Second},
-		{func(int, error) time.Duration { goexits(nil); return 0 }, 50 * time.Millisecond, 30 * time.Second},
+		{func(int, error) time.Duration { runtime.Goexit(); return 0 }, 50 * time.Millisecond, 30 * time.Second},
 	}
 
 	return settings{

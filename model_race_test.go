@@ -2,5 +2,4 @@
 
 package worker_test
 
-// defaultSequences is what fits into a minute with the race detector.
-const defaultSequences = 10_000
+const raceEnabled = true

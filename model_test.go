@@ -40,8 +40,10 @@ func TestModel(t *testing.T) {
 	if first == 0 {
 		first = uint64(time.Now().UnixNano())
 	}
-	if n == 0 {
-		n = defaultSequences
+	if n == 0 && raceEnabled {
+		n = 10_000
+	} else if n == 0 {
+		n = 20_000
 	}
 	t.Logf("%d sequences from -seed %d", n, first)
 

@@ -125,6 +125,7 @@ func (w *world) enter(ctx context.Context, spec *workerSpec) *attempt {
 	e, err := w.pool.Execution(spec.name)
 	if err != nil {
 		w.violated("a worker runs that has no execution: %v", err)
+		e = worker.NewWorkerExecution("", spec.name, worker.ExecutionOptions{})
 	}
 	a := &attempt{world: w, ctx: ctx, spec: spec, execution: e, id: worker.CtxWorkerExecutionId(ctx), started: time.Now(), run: ctx.Value(runKey{})}
 	if name := worker.CtxWorkerName(ctx); name != spec.name {
