@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/ankorstore/yokai/worker"
-	"github.com/ankorstore/yokai/worker/workerhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -104,7 +101,6 @@ func FuzzNamesAndErrors(f *testing.F) {
 		report, err := json.Marshal(pool.Report())
 		require.NoError(t, err)
 		checkHostileReport(t, report, name, text)
-		checkHostileHTTP(t, pool, name, text)
 	})
 }
 
@@ -181,28 +177,4 @@ func checkHostileReport(t *testing.T, text []byte, name, failure string) {
 	for _, markup := range []string{"<", ">", "&", "\u2028", "\u2029", "\n\""} {
 		assert.NotContains(t, string(text), markup, "it may stand in HTML")
 	}
-}
-
-func checkHostileHTTP(t *testing.T, pool *worker.WorkerPool, name, text string) {
-	t.Helper()
-	get := func(pool *worker.WorkerPool, path string) *httptest.ResponseRecorder {
-		response := httptest.NewRecorder()
-		workerhttp.NewHandler(pool).ServeHTTP(response, httptest.NewRequest(http.MethodGet, path, nil))
-		return response
-	}
-
-	report := get(pool, "/report")
-	assert.Equal(t, http.StatusOK, report.Code)
-	assert.Equal(t, "application/json; charset=utf-8", report.Header().Get("Content-Type"))
-	assert.Equal(t, "nosniff", report.Header().Get("X-Content-Type-Options"))
-	checkHostileReport(t, report.Body.Bytes(), name, text)
-
-	for _, path := range []string{"/livez", "/readyz"} {
-		var answer struct{ Workers map[string]string }
-		require.NoError(t, json.Unmarshal(get(pool, path).Body.Bytes(), &answer))
-		for worker := range answer.Workers {
-			assert.Equal(t, valid(name), worker)
-		}
-	}
-	assert.Equal(t, get(worker.NewWorkerPool(), "/").Body.String(), get(pool, "/").Body.String(), "the page has no data in it")
 }

@@ -72,13 +72,13 @@ func started(t *testing.T, pool *worker.WorkerPool) http.Handler {
 }
 
 // get asks a handler, as a client of a server would.
-func get(t *testing.T, h http.Handler, target string) *httptest.ResponseRecorder {
+func get(t testing.TB, h http.Handler, target string) *httptest.ResponseRecorder {
 	t.Helper()
 
 	return ask(t, h, http.MethodGet, target)
 }
 
-func ask(t *testing.T, h http.Handler, method, target string) *httptest.ResponseRecorder {
+func ask(t testing.TB, h http.Handler, method, target string) *httptest.ResponseRecorder {
 	t.Helper()
 
 	recorder := httptest.NewRecorder()

@@ -1,0 +1,58 @@
+package workerhttp_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/ankorstore/yokai/worker"
+	"github.com/ankorstore/yokai/worker/workerhttp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzNamesAndErrors takes a name and an error through all that the handler serves: it is valid JSON that says what went in, holds
+// nothing that HTML would take for markup, and the page is not touched by it.
+func FuzzNamesAndErrors(f *testing.F) {
+	for _, text := range []string{"mailer", hostile, "bad-\xff\xfename", "\u2028\u2029", `","ok":true`, "{{.}}"} {
+		f.Add(text, "broken")
+		f.Add("mailer", text)
+	}
+	page := get(f, workerhttp.NewHandler(worker.NewWorkerPool()), "/").Body.String()
+
+	f.Fuzz(func(t *testing.T, name, text string) {
+		if name == "" {
+			return
+		}
+		pool := worker.NewWorkerPool(worker.WithWorker(worker.NewFuncWorker(name, func(context.Context) error { return errors.New(text) })))
+		require.Error(t, pool.Run(t.Context()))
+		h := workerhttp.NewHandler(pool)
+
+		response := get(t, h, "/report")
+		assert.Equal(t, http.StatusOK, response.Code)
+		for _, markup := range []string{"<", ">", "&", "\u2028", "\u2029"} {
+			assert.NotContains(t, response.Body.String(), markup)
+		}
+		var report worker.PoolReport
+		require.NoError(t, json.Unmarshal(response.Body.Bytes(), &report))
+		require.Len(t, report.Workers, 1)
+		assert.Equal(t, valid(name), report.Workers[0].Name)
+		assert.Equal(t, valid(text), report.Workers[0].LastError)
+
+		for _, path := range []string{"/livez", "/readyz"} {
+			var answer struct{ Workers map[string]string }
+			require.NoError(t, json.Unmarshal(get(t, h, path).Body.Bytes(), &answer))
+			for worker := range answer.Workers {
+				assert.Equal(t, valid(name), worker)
+			}
+		}
+		assert.Equal(t, page, get(t, h, "/").Body.String(), "the page has no data in it")
+	})
+}
+
+// valid is a text as JSON tells it: with U+FFFD for each byte that is not UTF-8.
+func valid(text string) string {
+	return string([]rune(text))
+}
