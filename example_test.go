@@ -258,12 +258,14 @@ func ExampleWorkerPool_Shutdown() {
 	var timeout *worker.StopError
 	if errors.As(pool.Shutdown(ctx), &timeout) {
 		for _, stuck := range timeout.Workers {
-			fmt.Println(stuck.Name, "is", stuck.Status, "at:", stuck.Stack)
+			fmt.Println(stuck.Name, "is still", stuck.Status) // stuck.Stack tells where
 		}
 	}
 
 	close(release)
 	_ = pool.Stop()
+	// Output:
+	// deaf is still running
 }
 
 // Workers that feed each other stop in the order of their stages.
