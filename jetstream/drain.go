@@ -69,9 +69,7 @@ func (s *session) interrupt() {
 	<-s.inbox.whenIdle()
 }
 
-// handBackAll hands back what was held and waited for a handler.
 func (s *session) handBackAll(deliveries []*delivery) {
-	s.series.released(len(deliveries))
 	for _, d := range deliveries {
 		s.handBack(d)
 	}

@@ -19,24 +19,24 @@ type handling struct {
 	took     time.Duration
 }
 
-// work is the body of a handler's goroutine: it handles messages for as long as some are waiting. If a handler ends the goroutine
-// ([runtime.Goexit]), another one goes on in its place.
-func (s *session) work() {
+// work is the body of a handler's goroutine: it handles a message, and goes on for as long as some are waiting. If a handler ends
+// the goroutine ([runtime.Goexit]), another one goes on in its place.
+func (s *session) work(first *delivery) {
+	h := handling{session: s, delivery: first}
 	returned := false
 	defer func() {
-		if !returned {
-			go s.work()
+		if !returned && h.delivery != nil {
+			go s.work(h.delivery)
 		}
 	}()
 
-	h := handling{session: s}
-	for h.delivery = s.inbox.next(); h.delivery != nil; h.delivery = s.inbox.next() {
+	for h.delivery != nil {
 		h.process()
 	}
 	returned = true
 }
 
-// process has a message handled and settled. The delivery is let go whatever a user's code does on the way.
+// process has a message handled and settled, and takes the next one. The delivery is let go whatever a user's code does on the way.
 func (h *handling) process() {
 	defer h.release()
 	defer h.conclude()
@@ -49,9 +49,9 @@ func (h *handling) process() {
 func (h *handling) handle() {
 	h.ctx, h.span, h.verdict = h.handling, noSpan, nil
 	returned := false
-	started := time.Now()
+	started := h.inbox.now()
 	defer func() {
-		h.took = time.Since(started)
+		h.took = h.inbox.now() - started
 		if returned {
 			return
 		}
@@ -83,8 +83,9 @@ func (h *handling) conclude() {
 	guard(h.report)
 }
 
-// release makes room for the next message.
+// release lets the delivery go, and makes the next one of the queue the handler's own.
 func (h *handling) release() {
-	h.series.released(1)
-	h.open(h.inbox.release(h.delivery, h.took))
+	next, plan := h.inbox.release(h.delivery, h.took)
+	h.delivery = next
+	h.open(plan)
 }

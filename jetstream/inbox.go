@@ -22,7 +22,7 @@ type inbox struct {
 
 	mu       sync.Mutex  // guards the fields below
 	held     []*delivery // in no order: the queued ones, and those being handled
-	queue    []*delivery // those that no handler has begun, the oldest first
+	queue    queue       // those that no handler has begun; empty while a handler is free
 	handlers int         // goroutines that handle, at most concurrency
 	pulls    map[*pull]struct{}
 	wanted   int           // asked for, and not yet received
@@ -41,8 +41,13 @@ const (
 	ended          // takes nothing
 )
 
-func newInbox(concurrency, maxBatch int) inbox {
-	return inbox{concurrency: concurrency, maxBatch: maxBatch, ramp: concurrency, pulls: map[*pull]struct{}{}, started: time.Now()}
+func newInbox(concurrency, maxBatch int) *inbox {
+	return &inbox{concurrency: concurrency, maxBatch: maxBatch, ramp: concurrency, pulls: map[*pull]struct{}{}, started: time.Now()}
+}
+
+// now is the time since the session began, which takes one look at a clock instead of two.
+func (b *inbox) now() time.Duration {
+	return time.Since(b.started)
 }
 
 // plan returns the pull that shall be opened now, or nil.
@@ -88,7 +93,7 @@ func (b *inbox) prefetchLocked() int {
 type receipt struct {
 	taken    bool // it is held now
 	covered  bool // not taken, since the message is held already: its coming answer is good for this delivery, too
-	start    bool // a handler has to be started
+	start    bool // a handler has to be started with it
 	complete bool // it was the last one of its pull
 }
 
@@ -109,10 +114,11 @@ func (b *inbox) receive(p *pull, d *delivery, last bool) receipt {
 
 	d.place, d.fresh = len(b.held), b.clock
 	b.held = append(b.held, d)
-	b.queue = append(b.queue, d)
 	r.taken = true
 	if r.start = b.handlers < b.concurrency; r.start {
 		b.handlers++
+	} else {
+		b.queue.push(d)
 	}
 
 	return r
@@ -140,26 +146,9 @@ func (b *inbox) countLocked(p *pull, n int) (complete bool) {
 	return true
 }
 
-// next returns the delivery that a handler shall begin, or nil to end the handler.
-func (b *inbox) next() *delivery {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-
-	if len(b.queue) == 0 {
-		b.handlers--
-		b.announceLocked()
-		return nil
-	}
-
-	d := b.queue[0]
-	b.queue[0] = nil
-	b.queue = b.queue[1:]
-
-	return d
-}
-
-// release lets go a delivery whose handling took that long, and returns the pull that shall be opened for it, or nil.
-func (b *inbox) release(d *delivery, took time.Duration) *pull {
+// release lets go a delivery whose handling took that long. It returns the delivery that its handler shall begin next, nil to end
+// the handler, and the pull that shall be opened, or nil.
+func (b *inbox) release(d *delivery, took time.Duration) (next *delivery, plan *pull) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
@@ -169,7 +158,13 @@ func (b *inbox) release(d *delivery, took time.Duration) *pull {
 	}
 	b.pace = max(b.pace+(took-b.pace)/8, 1)
 
-	return b.planLocked()
+	next = b.queue.pop()
+	if next == nil {
+		b.handlers--
+		b.announceLocked()
+	}
+
+	return next, b.planLocked()
 }
 
 func (b *inbox) removeLocked(d *delivery) {

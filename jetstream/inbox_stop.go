@@ -14,16 +14,14 @@ func (b *inbox) stop(stays func(*delivery) bool) (open []jetstream.ConsumeContex
 	defer b.mu.Unlock()
 
 	b.state = stopping
-	var kept []*delivery
-	for _, d := range b.queue {
+	for _, d := range b.queue.take() {
 		if stays(d) {
-			kept = append(kept, d)
+			b.queue.push(d)
 			continue
 		}
 		b.removeLocked(d)
 		back = append(back, d)
 	}
-	b.queue = kept
 
 	for p := range b.pulls {
 		if p.context != nil {
@@ -66,13 +64,20 @@ func (b *inbox) takeQueue() []*delivery {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	queued := b.queue
-	b.queue = nil
+	queued := b.queue.take()
 	for _, d := range queued {
 		b.removeLocked(d)
 	}
 
 	return queued
+}
+
+// inFlight is how many messages are held.
+func (b *inbox) inFlight() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	return len(b.held)
 }
 
 // all returns a copy of what is held.
@@ -88,7 +93,7 @@ func (b *inbox) stale(age time.Duration) []*delivery {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	b.clock = time.Since(b.started)
+	b.clock = b.now()
 	var stale []*delivery
 	for _, d := range b.held {
 		if b.clock-d.fresh > age {

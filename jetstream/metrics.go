@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"time"
 
@@ -29,12 +28,18 @@ const collectTimeout = time.Second
 // where it does not answer and where the worker does not run. All else counts from the creation on, registered or not.
 type Metrics struct {
 	counters map[counter]*prometheus.CounterVec
-	inFlight *prometheus.GaugeVec
+	inFlight *prometheus.Desc
 	handling *prometheus.HistogramVec
 	pending  *prometheus.Desc
 
-	mu      sync.Mutex // guards the map
-	sources map[string]jetstream.Consumer
+	mu      sync.Mutex // guards the map and what is in it
+	sources map[string]*source
+}
+
+// source is what is asked when metrics are collected, of the workers of one label.
+type source struct {
+	consumer jetstream.Consumer // of the last one that began; nil while it does not run
+	inboxes  map[*inbox]struct{}
 }
 
 type counter int
@@ -64,16 +69,14 @@ func NewMetrics(namespace, subsystem string) *Metrics {
 			countRedelivered: count("redelivered_total", "Total number of messages received again"),
 			countTerminated:  count("terminated_total", "Total number of messages terminated"),
 		},
-		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: name("in_flight"), Help: "Number of messages received and not yet settled",
-		}, labels),
+		inFlight: prometheus.NewDesc(name("in_flight"), "Number of messages received and not yet settled", labels, nil),
 		handling: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    name("handling_seconds"),
 			Help:    "Time that the handling of a message took, in seconds",
 			Buckets: []float64{.001, .005, .025, .1, .5, 1, 5, 30, 300},
 		}, labels),
 		pending: prometheus.NewDesc(name("pending"), "Number of the consumer's messages not yet delivered", labels, nil),
-		sources: map[string]jetstream.Consumer{},
+		sources: map[string]*source{},
 	}
 }
 
@@ -82,8 +85,8 @@ func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
 	for _, vec := range m.counters {
 		vec.Describe(descs)
 	}
-	m.inFlight.Describe(descs)
 	m.handling.Describe(descs)
+	descs <- m.inFlight
 	descs <- m.pending
 }
 
@@ -92,24 +95,41 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	for _, vec := range m.counters {
 		vec.Collect(metrics)
 	}
-	m.inFlight.Collect(metrics)
 	m.handling.Collect(metrics)
-	m.collectPending(metrics)
+	m.collectPending(metrics, m.collectInFlight(metrics))
+}
+
+// collectInFlight looks into the inboxes, and returns the consumers that can be asked by the labels of their workers.
+func (m *Metrics) collectInFlight(metrics chan<- prometheus.Metric) map[string]jetstream.Consumer {
+	held, consumers := map[string]int{}, map[string]jetstream.Consumer{}
+	m.mu.Lock()
+	for label, source := range m.sources {
+		held[label] = 0
+		for inbox := range source.inboxes {
+			held[label] += inbox.inFlight()
+		}
+		if source.consumer != nil {
+			consumers[label] = source.consumer
+		}
+	}
+	m.mu.Unlock()
+
+	for label, n := range held {
+		metrics <- prometheus.MustNewConstMetric(m.inFlight, prometheus.GaugeValue, float64(n), label)
+	}
+
+	return consumers
 }
 
 // collectPending asks for all consumers at once.
-func (m *Metrics) collectPending(metrics chan<- prometheus.Metric) {
+func (m *Metrics) collectPending(metrics chan<- prometheus.Metric, consumers map[string]jetstream.Consumer) {
 	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
 	defer cancel()
-
-	m.mu.Lock()
-	sources := maps.Clone(m.sources)
-	m.mu.Unlock()
 
 	var asking sync.WaitGroup
 	defer asking.Wait()
 
-	for label, consumer := range sources {
+	for label, consumer := range consumers {
 		asking.Go(func() {
 			if info, err := consumer.Info(ctx); err == nil {
 				metrics <- prometheus.MustNewConstMetric(m.pending, prometheus.GaugeValue, float64(info.NumPending), label)

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,7 +24,7 @@ func (s *session) open(p *pull) {
 
 	context, err := s.worker.consumer.Consume(
 		func(msg jetstream.Msg) { s.receive(p, msg) },
-		s.pullOptions(p.left)...,
+		append(slices.Clip(s.pulling), jetstream.PullMaxMessages(p.left), jetstream.StopAfter(p.left))...,
 	)
 	if err != nil {
 		s.inbox.forget(p)
@@ -36,10 +37,9 @@ func (s *session) open(p *pull) {
 	}
 }
 
-func (s *session) pullOptions(n int) []jetstream.PullConsumeOpt {
+// pullOptions are those that all pulls have in common.
+func (s *session) pullOptions() []jetstream.PullConsumeOpt {
 	options := []jetstream.PullConsumeOpt{
-		jetstream.PullMaxMessages(n),
-		jetstream.StopAfter(n),
 		jetstream.PullExpiry(s.pullExpiry),
 		jetstream.PullHeartbeat(min(s.pullExpiry/2, maxPullHeartbeat)),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { s.pullFailed(err) }),
@@ -63,7 +63,7 @@ func (s *session) receive(p *pull, msg jetstream.Msg) {
 		s.handBack(d)
 	}
 	if r.start {
-		go s.work()
+		go s.work(d)
 	}
 	if r.complete {
 		s.open(s.inbox.plan())

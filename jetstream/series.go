@@ -13,7 +13,6 @@ type series struct {
 	metrics  *Metrics
 	label    string
 	counters [countTerminated + 1]prometheus.Counter
-	inFlight prometheus.Gauge
 	handling prometheus.Observer
 }
 
@@ -27,7 +26,6 @@ func (m *Metrics) of(name string) *series {
 	s := &series{
 		metrics:  m,
 		label:    label,
-		inFlight: m.inFlight.WithLabelValues(label),
 		handling: m.handling.WithLabelValues(label),
 	}
 	for c := range s.counters {
@@ -37,44 +35,37 @@ func (m *Metrics) of(name string) *series {
 	return s
 }
 
-// observe has the consumer's pending messages collected, until the function that it returns is called.
-func (s *series) observe(consumer jetstream.Consumer) (end func()) {
+// observe has the consumer's pending messages and what the inbox holds collected, until the function that it returns is called.
+func (s *series) observe(consumer jetstream.Consumer, held *inbox) (end func()) {
 	if s == nil {
 		return func() {}
 	}
 
 	s.metrics.mu.Lock()
 	defer s.metrics.mu.Unlock()
-	s.metrics.sources[s.label] = consumer
+	own := s.metrics.sources[s.label]
+	if own == nil {
+		own = &source{inboxes: map[*inbox]struct{}{}}
+		s.metrics.sources[s.label] = own
+	}
+	own.consumer = consumer
+	own.inboxes[held] = struct{}{}
 
 	return func() {
 		s.metrics.mu.Lock()
 		defer s.metrics.mu.Unlock()
-		if s.metrics.sources[s.label] == consumer {
-			delete(s.metrics.sources, s.label)
+		delete(own.inboxes, held)
+		if own.consumer == consumer {
+			own.consumer = nil
 		}
 	}
 }
 
 // received counts a delivery that is held from now on.
 func (s *series) received(d *delivery) {
-	if s == nil {
-		return
-	}
-
-	s.inFlight.Inc()
-	if d.number > 1 {
+	if s != nil && d.number > 1 {
 		s.counters[countRedelivered].Inc()
 	}
-}
-
-// released counts deliveries that are not held any more.
-func (s *series) released(n int) {
-	if s == nil {
-		return
-	}
-
-	s.inFlight.Sub(float64(n))
 }
 
 // handled counts a handling's end.

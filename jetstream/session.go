@@ -26,7 +26,9 @@ type session struct {
 	spanName string
 	untraced atomic.Bool // the last span was none: there is no tracing, as of the last beat
 
-	inbox  inbox
+	inbox   *inbox
+	pulling []jetstream.PullConsumeOpt
+
 	failed chan error    // why the session shall end; one place, since the first reason counts
 	doubts chan struct{} // asks for a look at the consumer; one place, since one look answers all
 }
@@ -43,6 +45,7 @@ func newSession(ctx context.Context, w *consumerWorker, t terms) *session {
 		doubts: make(chan struct{}, 1),
 	}
 	s.spanName = "process " + t.stream
+	s.pulling = s.pullOptions()
 	s.handling, s.abort = context.WithCancelCause(context.WithoutCancel(ctx))
 
 	return s
@@ -51,7 +54,7 @@ func newSession(ctx context.Context, w *consumerWorker, t terms) *session {
 // run handles messages until the session's context is done or something makes it fail.
 func (s *session) run() error {
 	defer s.abort(nil)
-	defer s.series.observe(s.worker.consumer)()
+	defer s.series.observe(s.worker.consumer, s.inbox)()
 
 	var keepers sync.WaitGroup
 	ended := make(chan struct{}) // closed by run once nothing is left to be kept
