@@ -325,6 +325,7 @@ func TestStopPoolOnFailure(t *testing.T) {
 					return
 				}
 				require.EqualError(t, err, test.err)
+				assert.True(t, execution(t, pool, "vital").GaveUp())
 				var failed *worker.WorkerError
 				require.ErrorAs(t, err, &failed)
 				assert.Same(t, failed, cause, "the cause is the failure")
@@ -608,4 +609,29 @@ func TestProfilerLabels(t *testing.T) {
 	assert.Equal(t, map[string]string{"service": "shop", "worker": "inner"}, inner)
 	require.NoError(t, newPool(t, worker.WithWorker(job)).Run(t.Context()))
 	assert.Equal(t, map[string]string{"worker": "inner"}, inner)
+}
+
+// A worker that is stopped between two attempts does not begin the next one, whatever it waits for meanwhile.
+func TestStopWorkerBetweenTwoAttempts(t *testing.T) {
+	for name, backoff := range map[string]time.Duration{"without a backoff": 0, "with a backoff": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var pool *worker.WorkerPool
+				pool = newPool(t, worker.WithWorker(do("job", fail), worker.WithMaxExecutionsAttempts(3), worker.WithBackoff(worker.ConstantBackoff(backoff))),
+					worker.WithGlobalListener(func(transition worker.Transition) {
+						if transition.Message == "restarting after error" {
+							assert.ErrorIs(t, pool.StopWorker(within(t, time.Second), "job"), worker.ErrStopTimeout)
+						}
+					}))
+				require.NoError(t, pool.Run(t.Context()))
+
+				assert.Equal(t, time.Second, time.Since(start))
+				e := execution(t, pool, "job")
+				assert.Equal(t, worker.Stopped, e.Status())
+				assert.True(t, e.HasEvent("skipping restart on cancellation"))
+				assert.Equal(t, 1, e.CurrentExecutionAttempt())
+				assert.False(t, e.GaveUp())
+			})
+		})
+	}
 }
