@@ -90,6 +90,21 @@ func TestStopAtTheMomentOfItsTimeout(t *testing.T) {
 	}
 }
 
+// A stop that meets its bound in the moment in which the worker ends either times out, and the late return is told of, or neither.
+func TestNoLateReturnWithoutATimeout(t *testing.T) {
+	for range 2000 {
+		synctest.Test(t, func(t *testing.T) {
+			pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(1)))
+			require.NoError(t, pool.Start(t.Context()))
+			err := pool.StopWorker(within(t, 0), "job")
+			require.NoError(t, pool.Stop())
+
+			last := messages(execution(t, pool, "job"))
+			assert.Equal(t, err != nil, last[len(last)-1] == "returned 0s after its stop had timed out", "%v: %q", err, last)
+		})
+	}
+}
+
 // hangs makes a failure of a bubble whose goroutines wait for each other, instead of the end of the whole test run.
 func hangs(t *testing.T) {
 	if value := recover(); value != nil {

@@ -191,9 +191,7 @@ const left = -1
 // overdue marks the worker as one that has not stopped in time, so that its end will be recorded. It returns false if the worker
 // has left already.
 func (s *supervisor) overdue() bool {
-	s.fate.CompareAndSwap(0, time.Now().UnixNano())
-
-	return s.fate.Load() != left
+	return s.fate.CompareAndSwap(0, time.Now().UnixNano()) || s.fate.Load() != left
 }
 
 // depart is the last step.
