@@ -124,12 +124,14 @@ func watchPins(t *testing.T, conn *nats.Conn, solo jetstream.Consumer) func(*tes
 
 	events := make(chan string, 1000) // more than there are
 	// One subscription, since the order of events is kept within one only.
-	_, err := conn.Subscribe("$JS.EVENT.ADVISORY.CONSUMER.*.SOLO.solo", func(msg *nats.Msg) {
+	subscription, err := conn.Subscribe("$JS.EVENT.ADVISORY.CONSUMER.*.SOLO.solo", func(msg *nats.Msg) {
 		if kind := strings.Split(msg.Subject, ".")[4]; kind == "PINNED" || kind == "UNPINNED" {
 			events <- kind
 		}
 	})
 	require.NoError(t, err)
+	drained := make(chan struct{})
+	subscription.SetClosedHandler(func(string) { close(drained) })
 	worst := make(chan int)
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
@@ -149,7 +151,8 @@ func watchPins(t *testing.T, conn *nats.Conn, solo jetstream.Consumer) func(*tes
 
 		cancel()
 		assert.Equal(t, 1, receive(t, worst), "the server never had more than one message out")
-		require.NoError(t, conn.Flush())
+		require.NoError(t, subscription.Drain())
+		receive(t, drained)
 		close(events)
 		pinned, restarts := 0, 0
 		for event := range events {

@@ -55,9 +55,7 @@ func TestStopLetsHandlersFinishAndHandsBackTheRest(t *testing.T) {
 	close(finish)
 	require.NoError(t, receive(t, result))
 	assert.Empty(t, began, "no other message was begun")
-	info, err := consumer.Info(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, held-concurrency, info.NumAckPending, "the handled ones are acked")
+	waitForAckPending(t, consumer, held-concurrency) // the handled ones are acked
 
 	// Another replica gets the rest without waiting for AckWait, and nothing of what was handled.
 	seen := make(chan string, total)
@@ -71,6 +69,17 @@ func TestStopLetsHandlersFinishAndHandsBackTheRest(t *testing.T) {
 	for _, data := range mine {
 		assert.NotContains(t, rest, data)
 	}
+}
+
+// waitForAckPending waits until n messages are out. The server has got all acks when Run returns, and goes through them by and by.
+func waitForAckPending(t *testing.T, consumer jetstream.Consumer, n int) {
+	t.Helper()
+
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		info, err := consumer.Info(context.Background())
+		require.NoError(c, err)
+		assert.Equal(c, n, info.NumAckPending)
+	}, patience, 10*time.Millisecond)
 }
 
 // waitForPrefetch returns how many messages a worker holds once it holds more than it handles.
@@ -172,9 +181,7 @@ func TestMessageInItsLastDeliveryIsNotHandedBack(t *testing.T) {
 	close(finish)
 	require.NoError(t, receive(t, result))
 	assert.EqualValues(t, 100+held, calls.Load())
-	info, err := consumer.Info(t.Context())
-	require.NoError(t, err)
-	assert.Zero(t, info.NumAckPending)
+	waitForAckPending(t, consumer, 0)
 }
 
 func TestStopOfAnIdleWorkerIsImmediate(t *testing.T) {
