@@ -45,10 +45,12 @@ func TestJudge(t *testing.T) {
 		{Text: "absolute", Of: ours, AtMost: 6},
 		{Text: "to what took too long", Of: ours, To: &slow, AtMost: 1},
 		{Text: "not measured", Of: board.Metric{}, AtMost: 1},
+		{Text: "as much", Of: ours, AtLeast: 6},
+		{Text: "not as much", Of: ours, AtLeast: 7},
 	})
 
 	assert.Equal(t, 2.0, verdicts[0].Value)
-	assert.Equal(t, []bool{true, false, true, false, false}, reached(verdicts))
+	assert.Equal(t, []bool{true, false, true, false, false, true, false}, reached(verdicts))
 	assert.True(t, math.IsNaN(verdicts[3].Value))
 	assert.True(t, math.IsNaN(verdicts[4].Value))
 
@@ -61,6 +63,8 @@ func TestJudge(t *testing.T) {
 		{"absolute", "shown", "shown", "yes"},
 		{"to what took too long", "shown", "–", "–"},
 		{"not measured", "shown", "–", "–"},
+		{"as much", "at least shown", "shown", "yes"},
+		{"not as much", "at least shown", "shown", "no"},
 	}, board.VerdictTable(verdicts).Rows)
 }
 

@@ -49,9 +49,9 @@ func (r *Results) Add(s sample.Sample, values sample.Values, err error) {
 	o.rounds = append(o.rounds, values)
 }
 
-// boundOf is how long one round of the sample may take. Those that are taken once may have to compile.
+// boundOf is how long one round of the sample may take.
 func (r *Results) boundOf(s sample.Sample) time.Duration {
-	if s.Once() {
+	if s.Compiles() {
 		return max(r.bound, 5*time.Minute)
 	}
 

@@ -50,6 +50,8 @@ func Sections(sizes Sizes) []Section {
 		readersSection(sizes.Watched),
 		heartbeatSection(sizes.Beats),
 		binarySection(),
+		jetStreamSection(),
+		replicasSection(),
 	}
 }
 
@@ -158,6 +160,38 @@ func binarySection() Section {
 		Columns: []Column{
 			{"size", sample.Binary, 1, sample.BinaryBytes, bytes},
 			{"packages", sample.Binary, 1, sample.Packages, count},
+		},
+	}
+}
+
+// The concurrencies at which messages are handled.
+const (
+	oneAtOnce     = 1
+	manyAtOnce    = 64
+	replicaAtOnce = 16
+)
+
+func jetStreamSection() Section {
+	return Section{
+		Name:  "jetstream",
+		Title: "Messages of NATS JetStream per second, by concurrency",
+		Note:  "With goroutines: the client's own Consume, with a goroutine per message from two at once on. The server is in the same process.",
+		Columns: []Column{
+			{integer(oneAtOnce), sample.JetStream, oneAtOnce, sample.MessageRate, count},
+			{integer(manyAtOnce), sample.JetStream, manyAtOnce, sample.MessageRate, count},
+		},
+	}
+}
+
+func replicasSection() Section {
+	return Section{
+		Name:  "jetstream",
+		Title: "The same by replicas, with handlers that wait for 1 ms",
+		Note:  "Each replica is a process that handles 16 messages at once; all share the machine with the server.",
+		Columns: []Column{
+			{"one", sample.Replicas, replicaAtOnce, sample.OneReplicaRate, count},
+			{"two", sample.Replicas, replicaAtOnce, sample.TwoReplicasRate, count},
+			{"two, to one", sample.Replicas, replicaAtOnce, sample.ReplicaGain, multiple},
 		},
 	}
 }

@@ -6,13 +6,14 @@ import (
 	"github.com/ankorstore/yokai/worker/benchmarks/internal/stats"
 )
 
-// Target is a limit for a metric, or for its ratio to another one.
+// Target is a limit for a metric, or for its ratio to another one: a lower one where AtLeast is set.
 type Target struct {
 	Section string
 	Text    string
 	Of      Metric
 	To      *Metric // nil for no ratio
 	AtMost  float64
+	AtLeast float64
 	Format  func(float64) string
 }
 
@@ -31,10 +32,27 @@ func (r *Results) Judge(targets []Target) []Verdict {
 		if target.To != nil {
 			value = stats.Ratio(r.series(target.Of), r.series(*target.To))
 		}
-		verdicts[i] = Verdict{target, value, value <= target.AtMost}
+		verdicts[i] = Verdict{target, value, target.reached(value)}
 	}
 
 	return verdicts
+}
+
+func (t Target) reached(value float64) bool {
+	if t.AtLeast > 0 {
+		return value >= t.AtLeast
+	}
+
+	return value <= t.AtMost
+}
+
+// wanted shows the limit.
+func (t Target) wanted() string {
+	if t.AtLeast > 0 {
+		return "at least " + t.Format(t.AtLeast)
+	}
+
+	return t.Format(t.AtMost)
 }
 
 // VerdictTable shows what became of the targets.
@@ -48,7 +66,7 @@ func VerdictTable(verdicts []Verdict) Table {
 				reached = "yes"
 			}
 		}
-		table.Rows = append(table.Rows, []string{v.Text, v.Format(v.AtMost), measured, reached})
+		table.Rows = append(table.Rows, []string{v.Text, v.wanted(), measured, reached})
 	}
 
 	return table

@@ -30,7 +30,7 @@ func (m Metric) at(size int) *Metric {
 // Targets returns what this module wants to reach.
 func Targets(sizes Sizes) []Target {
 	return slices.Concat(startStopTargets(sizes), failingTargets(sizes), memoryTargets(sizes), readersTargets(sizes),
-		heartbeatTargets(sizes), binaryTargets())
+		heartbeatTargets(sizes), binaryTargets(), jetStreamTargets())
 }
 
 func startStopTargets(sizes Sizes) []Target {
@@ -119,6 +119,23 @@ func binaryTargets() []Target {
 
 	return of("binary", []Target{
 		{Text: "size of a minimal binary, to the published module", Of: size, To: size.than(contender.Published), AtMost: 0.78},
+	})
+}
+
+func jetStreamTargets() []Target {
+	one := metric(sample.JetStream, oneAtOnce, sample.MessageRate)
+	many := metric(sample.JetStream, manyAtOnce, sample.MessageRate)
+
+	return of("jetstream", []Target{
+		{Text: "messages per second, to the client's own Consume", Of: one, To: one.than(contender.Goroutines), AtLeast: 0.9},
+		{
+			Text: "... of " + integer(manyAtOnce) + " at once", Of: many, To: many.than(contender.Goroutines),
+			AtLeast: 0.9,
+		},
+		{
+			Text: "messages per second of two replicas, to one", Of: metric(sample.Replicas, replicaAtOnce, sample.ReplicaGain),
+			AtLeast: 1.9,
+		},
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 type Sample struct {
 	Experiment string
 	Contender  string
-	Size       int // workers or attempts, as the experiment says
+	Size       int // workers, attempts or messages at once, as the experiment says
 }
 
 // The experiments.
@@ -24,6 +24,8 @@ const (
 	Readers       = "readers"        // reading the state of workers of which some restart
 	Heartbeat     = "heartbeat"      // beats of one worker
 	Binary        = "binary"         // what the smallest program links
+	JetStream     = "jetstream"      // messages of a server, by concurrency
+	Replicas      = "replicas"       // the same shared out to processes
 )
 
 // Values is what a sample has measured, by the constants that the experiments declare.
@@ -37,6 +39,8 @@ var experiments = map[string]func(c contender.Contender, size int) (Values, erro
 	Readers:       readers,
 	Heartbeat:     heartbeat,
 	Binary:        binary,
+	JetStream:     jetStream,
+	Replicas:      replicas,
 }
 
 // Applies returns whether the contender has what the sample measures.
@@ -54,6 +58,10 @@ func (s Sample) Applies() bool {
 		return c.Beat != nil
 	case s.Experiment == Binary:
 		return minimal[c.Name] != ""
+	case s.Experiment == JetStream:
+		return clients[c.Name] != ""
+	case s.Experiment == Replicas:
+		return c.Name == contender.Ours
 	default:
 		return true
 	}
@@ -80,4 +88,9 @@ func (s Sample) Take() (Values, error) {
 // Once returns whether every round gives the same values.
 func (s Sample) Once() bool {
 	return s.Experiment == Binary
+}
+
+// Compiles returns whether the sample may have to compile first.
+func (s Sample) Compiles() bool {
+	return s.Experiment == Binary || s.Experiment == JetStream || s.Experiment == Replicas
 }

@@ -71,10 +71,20 @@ func TestReaders(t *testing.T) {
 	assert.Positive(t, values[sample.ReadTail])
 }
 
+func TestJetStream(t *testing.T) {
+	t.Chdir("../..")
+
+	assert.Positive(t, take(t, sample.JetStream, contender.Goroutines, 1)[sample.MessageRate])
+	assert.Positive(t, take(t, sample.JetStream, contender.Ours, 64)[sample.MessageRate])
+	values := take(t, sample.Replicas, contender.Ours, 16)
+	assert.Equal(t, values[sample.TwoReplicasRate]/values[sample.OneReplicaRate], values[sample.ReplicaGain])
+}
+
 func TestWhatDoesNotApply(t *testing.T) {
 	assert.False(t, sample.Sample{Experiment: sample.Failing, Contender: "conc"}.Applies(), "it has no restart")
 	assert.False(t, sample.Sample{Experiment: sample.Readers, Contender: contender.Suture}.Applies(), "it has no report")
 	assert.False(t, sample.Sample{Experiment: sample.StartStop, Contender: "nobody"}.Applies())
+	assert.False(t, sample.Sample{Experiment: sample.JetStream, Contender: contender.Suture}.Applies(), "it knows no messages")
 	assert.True(t, sample.Sample{Experiment: sample.StartStop, Contender: "conc"}.Applies())
 }
 
