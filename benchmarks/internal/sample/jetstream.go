@@ -8,7 +8,7 @@ import (
 	"github.com/ankorstore/yokai/worker/benchmarks/internal/contender"
 )
 
-// What [JetStream] measures, in messages per second.
+// MessageRate is what [JetStream] measures, in messages per second.
 const MessageRate = "messages"
 
 // What [Replicas] measures.
