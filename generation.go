@@ -92,7 +92,7 @@ func (p *WorkerPool) launchLocked(g *generation, planned *plan, s *supervisor) {
 	s.gate.enter()
 	s.stage.gate.enter()
 	g.gate.enter()
-	planned.series.launch(planned.options.Heartbeat > 0)
+	planned.series.launched.Store(true)
 	go s.run()
 }
 

@@ -49,7 +49,7 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 //
 //   - worker_executions_total, a counter, also by status: started, restarted, success, error, stopped;
 //   - worker_up, a gauge: 1 while the worker's status is running, else 0;
-//   - worker_stuck, a gauge: 1 while it misses its heartbeat, else 0, for workers with [WithHeartbeat];
+//   - worker_stuck, a gauge: 1 while it misses its heartbeat ([WithHeartbeat]), else 0;
 //   - worker_consecutive_failures, a gauge: how many attempts have failed in a row;
 //   - worker_last_success_timestamp_seconds, a gauge: when an attempt last succeeded, absent before;
 //   - worker_panics_total, a counter of attempts that panicked;

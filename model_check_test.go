@@ -383,8 +383,8 @@ func (w *world) checkMetrics(lives map[string][]*life) {
 
 	got := w.samples()
 	for key, value := range want {
-		if got[key] != value {
-			w.violated("%s is %v, want %v", key, got[key], value)
+		if sample, ok := got[key]; !ok || sample != value {
+			w.violated("%s is %v (%v), want %v", key, sample, ok, value)
 		}
 	}
 	for key := range got {

@@ -252,7 +252,7 @@ func TestMetricFamilies(t *testing.T) {
 				`{status="started",worker="stuck"} 1`, `{status="started",worker="up"} 1`, `{status="success",worker="flaky"} 1`,
 			},
 			"worker_up":                   {`{worker="failing"} 0`, `{worker="flaky"} 0`, `{worker="stuck"} 0`, `{worker="up"} 1`},
-			"worker_stuck":                {`{worker="stuck"} 1`, `{worker="up"} 0`},
+			"worker_stuck":                {`{worker="failing"} 0`, `{worker="flaky"} 0`, `{worker="stuck"} 1`, `{worker="up"} 0`},
 			"worker_consecutive_failures": {`{worker="failing"} 2`, `{worker="flaky"} 0`, `{worker="stuck"} 0`, `{worker="up"} 0`},
 			"worker_panics_total":         {`{worker="failing"} 1`, `{worker="flaky"} 1`, `{worker="stuck"} 0`, `{worker="up"} 0`},
 			"worker_last_success_timestamp_seconds": {

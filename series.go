@@ -22,7 +22,6 @@ type workerSeries struct {
 	failures    atomic.Int64
 	lastSuccess atomic.Int64 // in nanoseconds since 1970, 0 for never
 	launched    atomic.Bool  // whether a worker of it was ever started
-	watched     atomic.Bool  // whether one of those has a heartbeat
 }
 
 func newWorkerSeries(m *WorkerMetrics, label string) *workerSeries {
@@ -37,14 +36,6 @@ func newWorkerSeries(m *WorkerMetrics, label string) *workerSeries {
 
 func labelPair(name, value string) *dto.LabelPair {
 	return &dto.LabelPair{Name: &name, Value: &value}
-}
-
-// launch notes that a worker is started.
-func (s *workerSeries) launch(watched bool) {
-	s.launched.Store(true)
-	if watched {
-		s.watched.Store(true)
-	}
 }
 
 // count is what record does to the metrics.
@@ -78,9 +69,7 @@ func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metri
 
 	status := WorkerStatus(s.status.Load())
 	metrics <- &sample{m.up, s.labels, false, oneIf(status == Running)}
-	if s.watched.Load() {
-		metrics <- &sample{m.stuck, s.labels, false, oneIf(status == Stuck)}
-	}
+	metrics <- &sample{m.stuck, s.labels, false, oneIf(status == Stuck)}
 	metrics <- &sample{m.failures, s.labels, false, float64(s.failures.Load())}
 	metrics <- &sample{m.panics, s.labels, true, float64(s.panics.Load())}
 	if at := s.lastSuccess.Load(); at > 0 {
