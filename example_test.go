@@ -125,6 +125,55 @@ func ExampleWorkerMetrics() {
 	// shop_worker_executions_total{status="success",worker="greeter"} 1
 }
 
+// Greeter is a worker that logs and traces what it does.
+type Greeter struct{}
+
+func (*Greeter) Name() string { return "greeter" }
+
+func (*Greeter) Run(ctx context.Context) error {
+	ctx, span := worker.CtxTracer(ctx).Start(ctx, "greet")
+	defer span.End()
+
+	worker.CtxLogger(ctx).Info().Msg("hello") // with worker, workerExecutionID, traceID and spanID
+
+	return nil
+}
+
+// Logs, traces and metrics of a pool.
+func ExampleNewWorkerPool() {
+	exporter := tracetest.NewInMemoryExporter()
+	provider := otelsdktrace.NewTracerProvider(otelsdktrace.WithSyncer(exporter))
+	registry := prometheus.NewRegistry()
+	logger := zerolog.New(zerolog.ConsoleWriter{
+		Out: os.Stdout, NoColor: true, PartsOrder: []string{"message"},
+		FieldsExclude: []string{"workerExecutionID", "traceID", "spanID"},
+	})
+
+	pool := worker.NewWorkerPool(
+		worker.WithTracerProvider(worker.AnnotateTracerProvider(provider)), // spans tell their worker and its execution id
+		worker.WithGlobalMiddlewares(worker.NewTracingMiddleware()),        // and each attempt has one of its own
+		worker.WithWorker(&Greeter{}),
+	)
+	_ = pool.Metrics().Register(registry)                    // seven families; any prometheus.Registerer will do
+	_ = pool.Start(logger.WithContext(context.Background())) // the workers' logger; without one nothing is logged
+	_ = pool.Stop()
+
+	for _, span := range exporter.GetSpans() {
+		fmt.Println("span:", span.Name)
+	}
+	for _, sample := range samples(registry, "worker_executions_total") {
+		fmt.Println(sample)
+	}
+	// Output:
+	// starting execution attempt 1/1 worker=greeter
+	// hello worker=greeter
+	// stopping execution attempt 1/1 with success worker=greeter
+	// span: greet
+	// span: worker greeter
+	// worker_executions_total{status="started",worker="greeter"} 1
+	// worker_executions_total{status="success",worker="greeter"} 1
+}
+
 // Cleaner is a worker that removes what is old.
 type Cleaner struct{}
 
