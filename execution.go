@@ -58,8 +58,8 @@ func (e *WorkerExecution) init(id, name string, options *ExecutionOptions, maxEv
 	e.events = e.firstEvents[:0]
 }
 
-// Id returns the id of the current attempt of the [WorkerExecution], the one that its log records, spans and events carry. It
-// is empty until the first event.
+// Id returns the id of the current attempt of the [WorkerExecution], the one that its log records, spans and events carry. An
+// id of [WithGenerator] is there from the first event on, since that is asked on the worker's goroutine; a default one from the start.
 func (e *WorkerExecution) Id() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -49,6 +50,18 @@ func TestGeneratorThatMisbehavesFallsBackToTheDefault(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestDefaultIDIsThereFromTheStart(t *testing.T) {
+	pool := newPool(t, worker.WithGenerator(nil))
+	for i := range 1000 { // more than can have begun when Start returns
+		pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), succeed)))
+	}
+	require.NoError(t, pool.Start(t.Context()))
+	for name, e := range pool.Executions() {
+		assert.Len(t, e.Id(), 36, name)
+	}
+	require.NoError(t, pool.Stop())
 }
 
 func TestNilGeneratorAndNilMetricsAreTheDefaults(t *testing.T) {

@@ -70,7 +70,6 @@ func (s *supervisor) init(p *WorkerPool, g *generation, planned *plan) {
 	if g.labels != nil {
 		s.labels = pprof.WithLabels(g.labels, pprof.Labels(pprofLabel, planned.name))
 	}
-	s.execution.init("", planned.name, &planned.options, p.options.GlobalMaxEvents)
 	s.renewContext()
 
 	// What can be made here does not grow the stack of the worker's goroutine: one that waits for its context shall fit into the
@@ -79,6 +78,7 @@ func (s *supervisor) init(p *WorkerPool, g *generation, planned *plan) {
 	if own, ok := p.options.Generator.(*uuid.DefaultUuidGenerator); ok {
 		s.id = own.Generate()
 	}
+	s.execution.init(s.id, planned.name, &planned.options, p.options.GlobalMaxEvents)
 }
 
 // run is the body of the worker's goroutine.
