@@ -51,6 +51,15 @@ func newGeneration(ctx context.Context) *generation {
 	return g
 }
 
+// lastGeneration returns the generation of the last Start, nil before the first.
+func (p *WorkerPool) lastGeneration() *generation {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	return p.current
+}
+
+// startableLocked returns why the pool cannot be started now, nil if it can.
 func (p *WorkerPool) startableLocked() error {
 	if len(p.problems) > 0 {
 		return errors.Join(p.problems...)

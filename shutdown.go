@@ -28,10 +28,7 @@ func (p *WorkerPool) Shutdown(ctx context.Context) error {
 		return errors.New("nil context")
 	}
 
-	p.mu.Lock()
-	g := p.current
-	p.mu.Unlock()
-
+	g := p.lastGeneration()
 	if g == nil {
 		return nil
 	}
@@ -130,10 +127,7 @@ func (p *WorkerPool) Wait(ctx context.Context) error {
 		return errors.New("nil context")
 	}
 
-	p.mu.Lock()
-	g := p.current
-	p.mu.Unlock()
-
+	g := p.lastGeneration()
 	if g == nil {
 		return nil
 	}
