@@ -518,6 +518,29 @@ func TestStopWorkerAndRestartWorker(t *testing.T) {
 	})
 }
 
+// The restart of the only worker is not the end of all workers: neither Run nor Wait return between its old execution and the new one.
+func TestRestartWorkerEndsNeitherRunNorWait(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			pool := newPool(t, worker.WithWorker(do("only", block)))
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 2)
+			go func() { ended <- pool.Run(ctx) }()
+			synctest.Wait()
+			go func() { ended <- pool.Wait(context.Background()) }()
+			synctest.Wait()
+
+			require.NoError(t, pool.RestartWorker(t.Context(), "only"))
+			synctest.Wait()
+			assert.Empty(t, ended)
+			assert.Equal(t, worker.Running, execution(t, pool, "only").Status())
+			cancel()
+			require.NoError(t, <-ended)
+			require.NoError(t, <-ended)
+		})
+	}
+}
+
 // TestConcurrentCallers calls everything from many goroutines, in whatever state the pool is. That it ends, without a race and
 // without a goroutine left in the bubble, is what it shows.
 func TestConcurrentCallers(t *testing.T) {

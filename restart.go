@@ -38,17 +38,27 @@ func (p *WorkerPool) RestartWorker(ctx context.Context, name string) error {
 	}
 
 	g, old := p.supervisor(name)
-	if err := p.stopWorker(ctx, old); err != nil {
-		return err
+	if g == nil {
+		return ErrPoolNotStarted
 	}
+
+	// Nobody who waits for the end of all workers shall take the time between the two executions for it.
+	p.mu.Lock()
+	g.gate.enter()
+	p.mu.Unlock()
+
+	err := p.stopWorker(ctx, old)
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer g.gate.leave()
 
-	if g == nil || g.stopping {
+	switch {
+	case err != nil:
+		return err
+	case g.stopping:
 		return ErrPoolNotStarted
-	}
-	if g.supervisors[name] == old {
+	case g.supervisors[name] == old:
 		p.launchLocked(g, p.plans[name], &supervisor{})
 	}
 
