@@ -21,7 +21,7 @@ var leftByGoexit = outcome{kind: goexited, detail: detail{err: ErrGoexit, text: 
 
 // start records the start of the next attempt, unless it is a restart and the worker was stopped since that was decided.
 func (s *supervisor) start() {
-	if s.attempt > 0 && s.stopping() {
+	if s.attempt > 0 && !s.mayRunAgain() {
 		s.next = leaving
 		s.record(skippedWhileWaiting, &detail{})
 		return

@@ -417,6 +417,45 @@ func TestStopStages(t *testing.T) {
 		})
 	})
 
+	t.Run("whose turn has not come is not started or restarted meanwhile", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			later := worker.WithStopStage(1)
+			pool := newPool(t, worker.WithGenerator(generatorFunc(func() string { return "id" })),
+				worker.WithWorker(do("producer", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(10 * time.Second); return nil })),
+				worker.WithWorker(do("deferred", block), later, worker.WithDeferredStartThreshold(5)),
+				worker.WithWorker(do("waiting", fail), later, worker.WithMaxExecutionsAttempts(9), worker.WithBackoff(worker.ConstantBackoff(4*time.Second))),
+				worker.WithWorker(do("failing", func(context.Context) error { time.Sleep(3 * time.Second); return io.EOF }), later, worker.WithMaxExecutionsAttempts(9)),
+				worker.WithWorker(do("consumer", slow), later))
+			require.NoError(t, pool.Start(t.Context()))
+			time.Sleep(time.Second)
+			require.NoError(t, pool.Stop())
+
+			assert.Equal(t, []string{"+0s id deferring execution attempt for 5 seconds", "+1s id stopping before first execution attempt"},
+				timeline(execution(t, pool, "deferred")))
+			assert.Equal(t, "+1s id skipping restart on cancellation", timeline(execution(t, pool, "waiting"))[4])
+			assert.Equal(t, worker.Stopped, execution(t, pool, "waiting").Status())
+			assert.Equal(t, "+3s id skipping restart on cancellation", timeline(execution(t, pool, "failing"))[2])
+			assert.Equal(t, worker.Error, execution(t, pool, "failing").Status())
+			assert.Equal(t, 12*time.Second, execution(t, pool, "consumer").EndedAt().Sub(start), "one that runs has its turn")
+		})
+	})
+
+	t.Run("whose turn has not come is told why when the deadline is reached", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			release := make(chan struct{})
+			var cause error
+			pool := newPool(t, worker.WithGlobalStopTimeout(time.Second),
+				worker.WithWorker(do("deaf", deaf(release))),
+				worker.WithWorker(do("consumer", func(ctx context.Context) error { <-ctx.Done(); cause = context.Cause(ctx); return nil }), worker.WithStopStage(1)),
+				worker.WithWorker(do("vital", fail), worker.WithStopPoolOnFailure()))
+			require.ErrorIs(t, pool.Run(t.Context()), worker.ErrStopTimeout)
+			synctest.Wait()
+			require.EqualError(t, cause, "worker vital: boom")
+			close(release)
+			require.NoError(t, pool.Stop())
+		})
+	})
+
 	t.Run("registered while running", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			pool := newPool(t, worker.WithWorker(do("consumer", slow)))

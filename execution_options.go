@@ -104,7 +104,8 @@ func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
 }
 
 // WithStopStage is used to stop workers one after the other: when the pool stops, those of a lower stage are cancelled, and have
-// ended, before those of a higher one are cancelled. The default is 0 for all workers, which then stop together.
+// ended, before those of a higher one are cancelled. No attempt begins meanwhile: a worker of a higher stage that is deferred, waits
+// or fails then is not run again. The default is 0 for all workers, which then stop together.
 //
 // The workers of the stage that is lowest at Start see the end of Start's context at once, with its own error and deadline. So does
 // a worker of a still lower stage that is registered later: only Stop and Shutdown stop it before them.

@@ -27,6 +27,7 @@ type generation struct {
 	stages      map[int]*stage
 	firstStage  int
 	stopping    bool
+	cause       error // of the stop
 
 	gate gate // guarded by the pool's mu, as those of the stages are
 }

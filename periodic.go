@@ -57,7 +57,7 @@ func NewPeriodicWorker(name string, interval time.Duration, run HandlerFunc, opt
 func (w *periodicWorker) Run(ctx context.Context) error {
 	due := time.Now().Add(max(w.initialDelay, 0))
 
-	for sleep(ctx, time.Until(due)) {
+	for sleep(ctx, time.Until(due), nil) {
 		Heartbeat(ctx)
 
 		if err := w.run(ctx); err != nil {
@@ -74,7 +74,7 @@ func (w *periodicWorker) Run(ctx context.Context) error {
 func (w *periodicWorker) next(due, now time.Time) time.Time {
 	due = due.Add(w.interval)
 	if late := now.Sub(due); late > 0 {
-		due = due.Add(late.Truncate(w.interval) + w.interval)
+		due = due.Add((late - 1).Truncate(w.interval)).Add(w.interval) // what is due now is not late
 	}
 
 	return due.Add(time.Duration(rand.Float64() * w.jitter * float64(w.interval)))

@@ -53,6 +53,10 @@ func TestPeriodicWorker(t *testing.T) {
 			work: func(int) (time.Duration, error) { return m, nil },
 			at:   []time.Duration{0, m, 2 * m, 3 * m, 4 * m},
 		},
+		"one that takes just two intervals": {
+			work: func(int) (time.Duration, error) { return 2 * m, nil },
+			at:   []time.Duration{0, 2 * m, 4 * m},
+		},
 		"an error goes to the one retry policy": {
 			work: func(call int) (time.Duration, error) {
 				if call == 2 {

@@ -48,11 +48,12 @@ func (p *WorkerPool) shutdown(ctx context.Context, g *generation) error {
 	case <-ctx.Done():
 	}
 
+	// Before those whose turn has not come are cancelled: all who remain are told of, not those of them who are slow to leave.
+	err := p.newStopError(ctx, g.order...)
 	for _, stage := range g.stages {
-		stage.cancel(ErrPoolStopped)
+		stage.cancel(g.cause)
 	}
-
-	if err := p.newStopError(ctx, g.order...); err != nil {
+	if err != nil {
 		return err
 	}
 	<-g.stopped // imminent, since nobody is left
@@ -98,18 +99,18 @@ func (p *WorkerPool) beginStop(g *generation, cause error) {
 
 func (p *WorkerPool) beginStopLocked(g *generation, cause error) {
 	if !g.stopping {
-		g.stopping = true
+		g.stopping, g.cause = true, cause
 		close(g.quit)
-		go p.stop(g, cause)
+		go p.stop(g)
 	}
 }
 
 // stop cancels stage after stage and waits for each.
-func (p *WorkerPool) stop(g *generation, cause error) {
+func (p *WorkerPool) stop(g *generation) {
 	defer close(g.stopped)
 
 	for _, n := range slices.Sorted(maps.Keys(g.stages)) {
-		g.stages[n].cancel(cause)
+		g.stages[n].cancel(g.cause)
 		p.await(&g.stages[n].gate, nil)
 	}
 

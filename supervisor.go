@@ -142,6 +142,17 @@ func (s *supervisor) stopping() bool {
 	return s.stopped || s.stage.ctx.Err() != nil
 }
 
+// mayRunAgain tells whether another attempt may follow. None does once the pool has begun to stop, even if a worker that runs may go
+// on until it is its stage's turn.
+func (s *supervisor) mayRunAgain() bool {
+	select {
+	case <-s.generation.quit:
+		return false
+	default:
+		return !s.stopping()
+	}
+}
+
 // settle records how the attempt ended, and counts it.
 func (s *supervisor) settle() {
 	s.next = decidingOnRestart
@@ -172,12 +183,12 @@ func (s *supervisor) decide() {
 
 	switch {
 	case s.outcome.permanent:
-		s.gaveUp = !s.stopping()
+		s.gaveUp = s.mayRunAgain()
 		s.record(permanent, &detail{})
 	case s.streak == s.options.MaxExecutionsAttempts:
-		s.gaveUp = s.status == Error && !s.stopping()
+		s.gaveUp = s.status == Error && s.mayRunAgain()
 		s.record(exhausted, &detail{})
-	case s.stopping():
+	case !s.mayRunAgain():
 		s.record(skipped, &detail{})
 	default:
 		s.next = backingOff

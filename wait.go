@@ -25,7 +25,7 @@ func (s *supervisor) deferStart() {
 func (s *supervisor) sleep() {
 	first := s.attempt == 0
 
-	switch slept := sleep(s.ctx, s.delay); {
+	switch slept := sleep(s.ctx, s.delay, s.generation.quit) && s.mayRunAgain(); {
 	case slept && first:
 		s.next = startingAttempt
 	case slept:
@@ -39,14 +39,15 @@ func (s *supervisor) sleep() {
 	}
 }
 
-// sleep waits for d, and returns false as soon as ctx is done.
-func sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits for d, and not longer once ctx is done, which makes it return false, or quit is closed.
+func sleep(ctx context.Context, d time.Duration, quit <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
+	case <-quit:
 	}
 
 	return ctx.Err() == nil
