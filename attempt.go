@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -107,10 +109,26 @@ func (s *supervisor) returned(err error) {
 	}
 }
 
-// isErrorOf tells whether err is the error of a context that is done, or its cause. A pool within the worker that has not stopped in
-// time says so with a context's error too, but that is a failure.
+// isErrorOf tells whether err is the error of a context that is done, or its cause, as it is or wrapped. What is joined with another
+// error is not: that of a flush, say, or of a pool within the worker that has not stopped in time.
 func isErrorOf(ctx context.Context, err error) bool {
-	return (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) && !errors.Is(err, ErrStopTimeout)
+	is, _ := err.(interface{ Is(error) bool })
+	for _, own := range []error{ctx.Err(), context.Cause(ctx)} {
+		if reflect.TypeOf(own).Comparable() && err == own || is != nil && is.Is(own) {
+			return true
+		}
+	}
+
+	switch wrapping := err.(type) {
+	case interface{ Unwrap() error }:
+		return isErrorOf(ctx, wrapping.Unwrap())
+	case interface{ Unwrap() []error }:
+		parts := wrapping.Unwrap()
+
+		return len(parts) > 0 && !slices.ContainsFunc(parts, func(part error) bool { return !isErrorOf(ctx, part) })
+	default:
+		return false
+	}
 }
 
 // caught makes the outcome of an attempt that panicked, or that neither returned nor panicked: the goroutine ends in Goexit then,

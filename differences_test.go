@@ -68,6 +68,18 @@ func TestDifference02AStopInterruptsADeferral(t *testing.T) {
 	}
 }
 
+// canceledError is what some clients return in place of the context's own error.
+type canceledError struct{}
+
+func (canceledError) Error() string        { return "request canceled" }
+func (canceledError) Is(target error) bool { return target == context.Canceled }
+
+// uncomparableErrors is an error that may not be compared, not even with itself.
+type uncomparableErrors []error
+
+func (uncomparableErrors) Error() string     { return "errors" }
+func (e uncomparableErrors) Unwrap() []error { return e }
+
 func TestDifference03AfterAStopNothingIsRestarted(t *testing.T) {
 	foreign := fmt.Errorf("a call timed out: %w", context.Canceled)
 
@@ -85,6 +97,31 @@ func TestDifference03AfterAStopNothingIsRestarted(t *testing.T) {
 			run:    func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) },
 			status: worker.Stopped,
 			events: []string{"starting execution attempt 1/9", "stopping execution attempt 1/9 on cancellation"},
+		},
+		"own context's error, joined with what went well": {
+			run:    func(ctx context.Context) error { <-ctx.Done(); return errors.Join(ctx.Err(), nil, context.Cause(ctx)) },
+			status: worker.Stopped,
+			events: []string{"starting execution attempt 1/9", "stopping execution attempt 1/9 on cancellation"},
+		},
+		"an error that says that it is the context's": {
+			run:    func(ctx context.Context) error { <-ctx.Done(); return canceledError{} },
+			status: worker.Stopped,
+			events: []string{"starting execution attempt 1/9", "stopping execution attempt 1/9 on cancellation"},
+		},
+		"own context's error, joined with another one": {
+			run: func(ctx context.Context) error {
+				<-ctx.Done()
+				return fmt.Errorf("end: %w", errors.Join(ctx.Err(), errors.New("boom")))
+			},
+			status: worker.Error,
+			events: []string{
+				"starting execution attempt 1/9", "stopping execution attempt 1/9 with error: end: context canceled\nboom", "skipping restart on cancellation",
+			},
+		},
+		"an error that is joined of nothing": {
+			run:    func(ctx context.Context) error { <-ctx.Done(); return uncomparableErrors{} },
+			status: worker.Error,
+			events: []string{"starting execution attempt 1/9", "stopping execution attempt 1/9 with error: errors", "skipping restart on cancellation"},
 		},
 		"nil": {
 			run:    func(ctx context.Context) error { <-ctx.Done(); return nil },
@@ -133,6 +170,19 @@ func TestDifference03AfterAStopNothingIsRestarted(t *testing.T) {
 				"starting execution attempt 1/9", "stopping execution attempt 1/9 with error: a call timed out: context canceled",
 				"restarting after error", "starting execution attempt 2/9", "stopping execution attempt 2/9 with success",
 			}, messages(execution(t, pool, "job")))
+			require.NoError(t, pool.Stop())
+		})
+	})
+
+	t.Run("a cause that may not be compared", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })))
+			require.NoError(t, pool.Start(ctx))
+			synctest.Wait()
+			cancel(uncomparableErrors{context.Canceled})
+			require.NoError(t, pool.Wait(t.Context()))
+			assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
 			require.NoError(t, pool.Stop())
 		})
 	})

@@ -33,8 +33,9 @@
 //
 // # Ending
 //
-// What a worker does after its context is done decides how it ends: with nil it is a [Success], with its context's error it was
-// [Stopped], anything else is an [Error]; it is not restarted in any case. [context.Cause] tells why the context is done:
+// What a worker does after its context is done decides how it ends: with nil it is a [Success], with its context's error, wrapped
+// or not, it was [Stopped], and anything else is an [Error], also where it is joined with the context's error ([errors.Join]). It is not
+// restarted in any case. [context.Cause] tells why the context is done:
 // [ErrPoolStopped], [ErrWorkerStopped], [ErrHeartbeatMissed], the [*WorkerError] of a worker with [WithStopPoolOnFailure], or what
 // ended the context of Start.
 //
