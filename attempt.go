@@ -101,12 +101,22 @@ func (s *supervisor) returned(err error) {
 	switch {
 	case err == nil:
 		s.outcome = outcome{kind: succeeded}
-	case s.ctx.Err() != nil && s.stopping() && isErrorOf(s.ctx, err):
+	case s.stoppedWith(s.ctx, err):
 		s.outcome = outcome{kind: cancelled}
 	default:
 		_, permanent := errors.AsType[*permanentError](err)
 		s.outcome = outcome{failed, permanent, detail{err: err, text: textOf(err)}}
 	}
+}
+
+// stoppedWith tells whether an attempt in ctx that returned err was stopped: it has not failed then.
+func (s *supervisor) stoppedWith(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && s.stopping() && isErrorOf(ctx, err)
+}
+
+// missedHeartbeat tells whether an attempt in ctx was cancelled because it missed its heartbeat, and not stopped meanwhile.
+func (s *supervisor) missedHeartbeat(ctx context.Context) bool {
+	return context.Cause(ctx) == ErrHeartbeatMissed && !s.stopping()
 }
 
 // isErrorOf tells whether err is the error of a context that is done, or its cause, as it is or wrapped. What is joined with another
@@ -158,7 +168,7 @@ func textOf(err error) (text string) {
 // success if it was stuck to the end. A worker that was stopped meanwhile is spared.
 func (s *supervisor) endHeartbeat(h *heartbeat) {
 	stuck := h.end()
-	if s.stopping() || context.Cause(s.ctx) != ErrHeartbeatMissed {
+	if !s.missedHeartbeat(s.ctx) {
 		return
 	}
 

@@ -84,6 +84,13 @@ func (h *heartbeat) resume() {
 	}
 }
 
+func (h *heartbeat) isStuck() bool {
+	h.turn <- struct{}{}
+	defer func() { <-h.turn }()
+
+	return h.stuck
+}
+
 // end ends the watch, after a check that is going on, and returns whether the attempt is stuck.
 func (h *heartbeat) end() bool {
 	h.turn <- struct{}{}

@@ -306,6 +306,7 @@ func TestTracingMiddleware(t *testing.T) {
 		"error":     {run: fail, status: codes.Error, text: "boom", kind: "*errors.errorString"},
 		"late":      {run: failLate, status: codes.Error, text: "boom", kind: "*errors.errorString"},
 		"panic":     {run: panics, status: codes.Error, text: "recovered panic: ouch", kind: "*worker.PanicError", stack: "worker_test.panics"},
+		"cause":     {run: func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }},
 		"Goexit":    {run: goexits, status: codes.Error, text: "runtime.Goexit was called", kind: "*errors.errorString", stack: "worker_test.goexits"},
 	}
 	for name, test := range cases {
@@ -352,6 +353,37 @@ func TestTracingMiddleware(t *testing.T) {
 				assert.Contains(t, exception["exception.stacktrace"], test.stack)
 				if name == "panic" {
 					assert.Contains(t, logs.lines()[2], "worker_test.panics", "the pool's stack still shows where it came from")
+				}
+			})
+		})
+	}
+
+	silent := map[string]struct {
+		run  run
+		text string
+	}{
+		"returns its context's error": {block, "heartbeat missed: context canceled"},
+		"returns nil":                 {func(ctx context.Context) error { <-ctx.Done(); return nil }, "heartbeat missed"},
+		"beats again and returns nil": {func(ctx context.Context) error {
+			<-ctx.Done()
+			worker.Heartbeat(ctx)
+			time.Sleep(time.Second)
+			return nil
+		}, ""},
+	}
+	for name, test := range silent {
+		t.Run("a worker that falls silent, and "+name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				exporter := tracetest.NewInMemoryExporter()
+				pool := newPool(t, worker.WithTracerProvider(otelsdktrace.NewTracerProvider(otelsdktrace.WithSyncer(exporter))),
+					worker.WithWorker(do("job", test.run), worker.WithHeartbeat(time.Second), worker.WithMiddlewares(worker.NewTracingMiddleware())))
+				err := pool.Run(t.Context())
+				if span := exporter.GetSpans()[0]; test.text == "" {
+					require.NoError(t, err)
+					assert.Equal(t, otelsdktrace.Status{}, span.Status)
+				} else {
+					require.EqualError(t, err, "worker job: "+test.text)
+					assert.Equal(t, otelsdktrace.Status{Code: codes.Error, Description: test.text}, span.Status)
 				}
 			})
 		})

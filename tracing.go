@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -63,11 +62,31 @@ func traced(ctx context.Context, next HandlerFunc) (err error) {
 	err = next(ctx)
 	returned = true
 
-	if err != nil && (ctx.Err() == nil || !errors.Is(err, ctx.Err())) {
-		recordError(span, err, nil)
+	if failure := failureOf(ctx, err); failure != nil {
+		recordError(span, failure, nil)
 	}
 
 	return err
+}
+
+// failureOf returns what the pool will say that an attempt has failed with that returns err, nil if it has not.
+func failureOf(ctx context.Context, err error) error {
+	attempt, ok := ctx.Value(attemptKey{}).(*attemptContext)
+	if !ok {
+		return err
+	}
+
+	missed := attempt.supervisor.missedHeartbeat(attempt)
+	switch {
+	case missed && err != nil:
+		return fmt.Errorf("%w: %w", ErrHeartbeatMissed, err)
+	case missed && attempt.heartbeat.isStuck():
+		return ErrHeartbeatMissed
+	case err != nil && attempt.supervisor.stoppedWith(attempt, err):
+		return nil
+	default:
+		return err
+	}
 }
 
 func recordError(span oteltrace.Span, err error, stack []byte) {
