@@ -15,8 +15,9 @@ const (
 
 // BackoffFunc says how long to wait before the attempt that follows a failed one.
 //
-// failures counts the failures in a row, the last one included, so it is 1 or more; err is the error of the last one: that
-// of Run, a [*PanicError] or [ErrGoexit], and nil where a success is followed by a restart ([RestartAlways]). A result of 0 or
+// failures counts the failures in a row, the last one included, so it is 1 or more; with [RestartAlways] the successes among them
+// count too, as they do against the maximum of attempts. err is the error of the last attempt: that of Run, a [*PanicError] or
+// [ErrGoexit], and nil after a success. [WithHealthyAfter] begins a new row. A result of 0 or
 // less means no wait. It is called by the goroutines of all workers that it was given to, so it must be safe for concurrent
 // use; where it panics, the wait is that of ExponentialBackoff(100ms, 30s), and the panic is logged.
 type BackoffFunc func(failures int, err error) time.Duration

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ankorstore/yokai/worker"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -84,6 +85,12 @@ func (f writerFunc) Write(line []byte) (int, error) {
 }
 
 // TestLogWriterThatMisbehaves lets each of a worker's log lines go wrong: whatever the writer does, the worker goes on.
+func TestMetricsMadeByHandAreRefused(t *testing.T) {
+	for _, metrics := range []*worker.WorkerMetrics{nil, {}} {
+		require.EqualError(t, metrics.Register(prometheus.NewRegistry()), "metrics were not made by NewWorkerMetrics")
+	}
+}
+
 func TestLogWriterThatMisbehaves(t *testing.T) {
 	for name, misbehave := range map[string]func(){"panics": func() { panic("disk full") }, "goexits": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {

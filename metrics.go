@@ -107,11 +107,17 @@ func NewWorkerMetrics(namespace string, subsystem string) *WorkerMetrics {
 	return m
 }
 
+// errMetrics tells of metrics that have no families.
+var errMetrics = errors.New("metrics were not made by NewWorkerMetrics")
+
 // Register registers the [WorkerMetrics] against a [prometheus.Registry]. It returns the registry's own error, such as
 // [prometheus.AlreadyRegisteredError] where metrics of the same namespace and subsystem are registered already.
 func (m *WorkerMetrics) Register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return errors.New("nil prometheus registry")
+	}
+	if m == nil || m.series == nil {
+		return errMetrics
 	}
 
 	return registry.Register(m)

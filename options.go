@@ -190,7 +190,7 @@ func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 
 	defaults := DefaultWorkerPoolOptions()
 	if o.Metrics != nil && o.Metrics.series == nil {
-		problems = append(problems, errors.New("metrics were not made by NewWorkerMetrics"))
+		problems = append(problems, errMetrics)
 		o.Metrics = nil
 	}
 	if o.Metrics == nil {

@@ -38,8 +38,9 @@ type periodicWorker struct {
 // due. Calls never overlap: those that come due while one is running are left out, not made up for.
 //
 // An error of run is returned from Run: the worker has failed, and the one policy for restarts rules whether and when it goes
-// on. Each call is a [Heartbeat], so a heartbeat's timeout should be longer than the interval and a call together. An interval
-// that is not positive, a nil run and a jitter outside of [0, 1] are errors of the registration, as an empty name is.
+// on. Each call is a [Heartbeat], so a heartbeat's timeout should be longer than the initial delay, and than the interval and a call
+// together. An interval that is not positive, a nil run and a jitter outside of [0, 1] are errors of the registration, as an empty
+// name is.
 func NewPeriodicWorker(name string, interval time.Duration, run HandlerFunc, options ...PeriodicOption) Worker {
 	w := &periodicWorker{funcWorker: funcWorker{name: name, run: run}, interval: interval}
 	for i, option := range options {

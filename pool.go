@@ -82,7 +82,7 @@ func (p *WorkerPool) Metrics() *WorkerMetrics {
 //
 // A worker of the same name is replaced. On a started pool the worker is started at once; there, a name whose worker is
 // still alive is refused, and the refusal is logged. So is a registration that is not valid; on a pool that is not started,
-// the next Start returns the error.
+// Start returns the error from then on.
 func (p *WorkerPool) Register(registrations ...*WorkerRegistration) *WorkerPool {
 	for _, registration := range registrations {
 		if logger, err := p.register(registration); err != nil && logger != nil {
@@ -213,7 +213,8 @@ func (p *WorkerPool) Execution(name string) (*WorkerExecution, error) {
 	return nil, fmt.Errorf("execution for worker %s was not found", name)
 }
 
-// Start starts all [Worker] registered in the [WorkerPool], in registration order, and does not wait for them.
+// Start starts all [Worker] registered in the [WorkerPool], in registration order, and does not wait for them: which of them comes
+// first to run is up to Go's scheduler.
 //
 // The workers' contexts derive from ctx: its values and its logger reach them, and once it is done the pool stops, as
 // [WorkerPool.Stop] does it but with ctx's own cause. The pool counts as started until it is stopped, even if all its workers have

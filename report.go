@@ -3,6 +3,7 @@ package worker
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 )
@@ -60,6 +61,19 @@ func (r WorkerReport) MarshalJSON() ([]byte, error) {
 		Status string `json:"status"`
 		plain
 	}{r.Status.String(), plain(r)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote; a status that this version does not know is [Unknown].
+func (r *WorkerReport) UnmarshalJSON(data []byte) error {
+	type plain WorkerReport
+
+	status := struct{ Status string }{}
+	if err := errors.Join(json.Unmarshal(data, &status), json.Unmarshal(data, (*plain)(r))); err != nil {
+		return err
+	}
+	r.Status = WorkerStatus(max(slices.Index(statusTexts[:], status.Status), 0))
+
+	return nil
 }
 
 // Report returns a snapshot of the pool and its workers. It does not block: an attempt that records a transition meanwhile waits

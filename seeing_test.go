@@ -171,6 +171,16 @@ func TestReport(t *testing.T) {
 		}
 		assert.Equal(t, read(t, "testdata/report.json"), string(got)+"\n")
 
+		var back worker.PoolReport
+		require.NoError(t, json.Unmarshal(got, &back))
+		for i := range report.Workers {
+			report.Workers[i].Name = strings.ToValidUTF8(report.Workers[i].Name, "\uFFFD")
+		}
+		assert.Equal(t, report, back, "a client reads what was written")
+		require.Error(t, json.Unmarshal([]byte(`{"workers": [{"attempt": "one"}]}`), &back))
+		require.NoError(t, json.Unmarshal([]byte(`{"workers": [{"status": "of a later version"}]}`), &back))
+		assert.Equal(t, worker.Unknown, back.Workers[0].Status)
+
 		require.ErrorIs(t, pool.Shutdown(within(t, time.Second)), worker.ErrStopTimeout)
 		assert.Equal(t, worker.PoolStopping, pool.Report().State)
 		close(release)
