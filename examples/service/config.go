@@ -139,9 +139,13 @@ func checkReadableDir(name string) error {
 	return nil
 }
 
-// checkOut returns an error if no file can be at name, because its directory
-// is missing or name is itself a directory.
+// checkOut returns an error if no file can be put at name, because its directory
+// is missing or something else than a file is there, which would be replaced.
 func checkOut(name string) error {
+	if name == "" {
+		return errors.New("no file was named")
+	}
+
 	parent, err := os.Stat(filepath.Dir(name))
 	if err != nil {
 		return err
@@ -151,8 +155,15 @@ func checkOut(name string) error {
 		return fmt.Errorf("%s is not a directory", filepath.Dir(name))
 	}
 
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
+	info, err := os.Stat(name)
+
+	switch {
+	case err != nil: // most likely there is nothing yet; the worker tells what else is wrong
+		return nil
+	case info.IsDir():
 		return fmt.Errorf("%s is a directory", name)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file", name)
 	}
 
 	return nil

@@ -67,6 +67,7 @@ func TestServiceFailsOnPathsItCannotUse(t *testing.T) {
 		"cannot write -out: stat " + gone:                    {"-dir", dir, "-out", filepath.Join(gone, "index.json")},
 		"cannot write -out: " + file + " is not a directory": {"-dir", dir, "-out", filepath.Join(file, "index.json")},
 		"cannot write -out: " + dir + " is a directory":      {"-dir", dir, "-out", dir},
+		"cannot write -out: no file was named":               {"-dir", dir, "-out", ""},
 	} {
 		assertFailsAtOnce(t, want, args...)
 	}

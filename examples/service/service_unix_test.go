@@ -43,6 +43,25 @@ func TestIndexerDoesNotOpenNamedPipes(t *testing.T) {
 	assert.Equal(t, skipped{Irregular: 1}, walk.index.Skipped)
 }
 
+// Renaming over it would take a device such as /dev/null from the whole machine.
+func TestServiceDoesNotReplaceWhatIsNoFile(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	link := filepath.Join(dir, "link")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o644))
+	require.NoError(t, os.Symlink("pipe", link))
+
+	for _, out := range []string{pipe, link} {
+		assertFailsAtOnce(t, "cannot write -out: "+out+" is not a regular file", "-dir", dir, "-duration", "1s", "-out", out)
+
+		info, err := os.Stat(out)
+		require.NoError(t, err)
+		assert.Equal(t, os.ModeNamedPipe, info.Mode().Type())
+	}
+}
+
 // startCommand starts the command as a process of its own, and kills it at the
 // end of the test if it is still there.
 func startCommand(t *testing.T) (*exec.Cmd, *output) {
