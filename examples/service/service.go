@@ -28,6 +28,10 @@ const stopTimeout = 10 * time.Second
 // did. Whatever prevents a start is returned before any worker has run.
 func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	if err := cfg.resolve(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it has begun
+		}
+
 		return err
 	}
 

@@ -62,6 +62,20 @@ func TestServiceDoesNotReplaceWhatIsNoFile(t *testing.T) {
 	}
 }
 
+func TestServiceEndsGracefullyBeforeItHasStarted(t *testing.T) {
+	dir := t.TempDir()
+	asked := filepath.Join(dir, "asked")
+	require.NoError(t, syscall.Mkfifo(asked, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go"), []byte("#!/bin/sh\n: >"+asked+"\nexec sleep 60\n"), 0o755))
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+
+	s := startService(t, "-addr", "127.0.0.1:0", "-out", filepath.Join(dir, "index.json"))
+	_, err := os.ReadFile(asked) // blocks until go env GOROOT is under way
+	require.NoError(t, err)
+	assert.Equal(t, exitOK, s.stop(), s.stderr)
+	assert.Empty(t, s.stderr.String())
+}
+
 // startCommand starts the command as a process of its own, and kills it at the
 // end of the test if it is still there.
 func startCommand(t *testing.T) (*exec.Cmd, *output) {
