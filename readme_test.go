@@ -1,12 +1,18 @@
 package worker_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/ankorstore/yokai/worker"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -45,14 +51,72 @@ func TestReadmeTransitions(t *testing.T) {
 		rows = append(rows, squeeze(strings.Join(line, " | ")))
 	}
 
-	readme := read(t, "README.md")
-	table := readme[strings.Index(readme, "| transition |"):]
-	table, _, _ = strings.Cut(table, "\n\n")
-	inReadme := strings.Split(table, "\n")[2:]
+	inReadme := tableRows(t, "| transition | status after | text | log level | counter |")
 	for i := range inReadme {
 		inReadme[i] = squeeze(inReadme[i])
 	}
 	assert.Equal(t, rows, inReadme)
+}
+
+// TestReadmeDifferences finds a test for each row of the README's table of differences, and a row for each test.
+func TestReadmeDifferences(t *testing.T) {
+	var rows, tests []int
+	for _, row := range tableRows(t, "| | published | here |") {
+		rows = append(rows, number(t, strings.Split(row, "|")[1]))
+	}
+	for _, test := range regexp.MustCompile(`(?m)^func TestDifference(\d+)`).FindAllStringSubmatch(read(t, "differences_test.go"), -1) {
+		tests = append(tests, number(t, test[1]))
+	}
+	assert.Equal(t, tests, rows)
+	assert.Len(t, rows, 12)
+}
+
+// TestReadmeMetrics compares the README's table of metric families with those that a worker has that did all there is to count.
+func TestReadmeMetrics(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(inOrder("job", panics, succeed),
+			worker.WithMaxExecutionsAttempts(2), worker.WithHeartbeat(time.Hour)))
+		registry := prometheus.NewRegistry()
+		require.NoError(t, pool.Metrics().Register(registry))
+		require.NoError(t, pool.Run(t.Context()))
+
+		var want []string
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		for _, family := range families {
+			var labels []string
+			for _, label := range family.GetMetric()[0].GetLabel() {
+				labels = append(labels, label.GetName())
+			}
+			slices.SortFunc(labels, func(a, b string) int { return strings.Compare(b, a) })
+			want = append(want, fmt.Sprintf("`%s{%s}` %s", family.GetName(), strings.Join(labels, ","), strings.ToLower(family.GetType().String())))
+		}
+
+		var rows []string
+		for _, row := range tableRows(t, "| family | type | |") {
+			cells := strings.Split(row, "|")
+			rows = append(rows, squeeze(cells[1]+cells[2]))
+		}
+		assert.ElementsMatch(t, want, rows)
+	})
+}
+
+// tableRows returns the rows of the README's table with that first line.
+func tableRows(t *testing.T, heading string) []string {
+	t.Helper()
+	_, table, found := strings.Cut(read(t, "README.md"), heading+"\n")
+	require.True(t, found, heading)
+	table, _, _ = strings.Cut(table, "\n\n")
+
+	return strings.Split(table, "\n")[1:]
+}
+
+func number(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	require.NoError(t, err)
+
+	return n
 }
 
 func read(t *testing.T, file string) string {
