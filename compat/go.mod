@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/ankorstore/yokai/fxconfig v1.1.0
 	github.com/ankorstore/yokai/fxgenerate v1.2.0
+	github.com/ankorstore/yokai/fxhealthcheck v1.1.0
 	github.com/ankorstore/yokai/fxlog v1.1.0
 	github.com/ankorstore/yokai/fxmetrics v1.1.0
 	github.com/ankorstore/yokai/fxtrace v1.2.0

@@ -10,11 +10,11 @@ package compat
 import (
 	"github.com/ankorstore/yokai/fxconfig"
 	"github.com/ankorstore/yokai/fxgenerate"
+	"github.com/ankorstore/yokai/fxhealthcheck"
 	"github.com/ankorstore/yokai/fxlog"
 	"github.com/ankorstore/yokai/fxmetrics"
 	"github.com/ankorstore/yokai/fxtrace"
 	"github.com/ankorstore/yokai/fxworker"
-	"github.com/ankorstore/yokai/healthcheck"
 	"github.com/ankorstore/yokai/worker"
 	workerhealthcheck "github.com/ankorstore/yokai/worker/healthcheck"
 	"github.com/ankorstore/yokai/worker/testdata/workers"
@@ -28,20 +28,15 @@ var Service = fx.Options(
 	fxtrace.FxTraceModule,
 	fxmetrics.FxMetricsModule,
 	fxgenerate.FxGenerateModule,
+	fxhealthcheck.FxHealthcheckModule,
 	fxworker.FxWorkerModule,
-	fx.Provide(NewOrders, NewChecker),
+	fx.Provide(NewOrders),
 	fxworker.AsWorker(workers.NewClassicWorker),
 	fxworker.AsWorker(workers.NewCancellableWorker),
 	fxworker.AsWorker(workers.NewErrorWorker, worker.WithMaxExecutionsAttempts(2)),
 	fxworker.AsWorker(workers.NewPanicWorker), // as many attempts as the configuration says
 	fxworker.AsWorker(NewRelay, worker.WithDeferredStartThreshold(0.05)),
+	fxhealthcheck.AsCheckerProbe(workerhealthcheck.NewWorkerProbe),
 	// Fx builds only what something asks for, and nothing else asks for the pool.
 	fx.Invoke(func(*worker.WorkerPool) {}),
 )
-
-// NewChecker returns the health checker of the service, with the probe of its workers.
-func NewChecker(pool *worker.WorkerPool) (*healthcheck.Checker, error) {
-	return healthcheck.NewDefaultCheckerFactory().Create(
-		healthcheck.WithProbe(workerhealthcheck.NewWorkerProbe(pool)),
-	)
-}
