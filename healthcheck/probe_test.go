@@ -20,8 +20,17 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// A probe of yokai's health checker.
-var _ healthcheck.CheckerProbe = (*workerhealthcheck.WorkerProbe)(nil)
+// Every published symbol with its published type: a change of one does not compile.
+var (
+	_ string                                                  = workerhealthcheck.DefaultProbeName
+	_ func(*worker.WorkerPool) *workerhealthcheck.WorkerProbe = workerhealthcheck.NewWorkerProbe
+	_ interface {
+		Name() string
+		SetName(name string) *workerhealthcheck.WorkerProbe
+		Check(ctx context.Context) *healthcheck.CheckerProbeResult
+	} = (*workerhealthcheck.WorkerProbe)(nil)
+	_ healthcheck.CheckerProbe = (*workerhealthcheck.WorkerProbe)(nil)
+)
 
 func TestWorkerProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -17,6 +17,14 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
 
+// Every published symbol with its published type: a change of one does not compile.
+var (
+	_ func() *workers.ClassicWorker     = workers.NewClassicWorker
+	_ func() *workers.CancellableWorker = workers.NewCancellableWorker
+	_ func() *workers.ErrorWorker       = workers.NewErrorWorker
+	_ func() *workers.PanicWorker       = workers.NewPanicWorker
+)
+
 type ids struct{}
 
 func (ids) Generate() string { return "id" }
