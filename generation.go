@@ -85,8 +85,15 @@ func (p *WorkerPool) startableLocked() error {
 	return nil
 }
 
-// launchLocked starts one worker, in the place of an earlier one of its name.
-func (p *WorkerPool) launchLocked(g *generation, planned *plan, s *supervisor) {
+// launchLocked starts one worker.
+func (p *WorkerPool) launchLocked(g *generation, planned *plan) {
+	s := &supervisor{}
+	p.admitLocked(g, planned, s)
+	go s.run()
+}
+
+// admitLocked makes one worker ready to run, in the place of an earlier one of its name.
+func (p *WorkerPool) admitLocked(g *generation, planned *plan, s *supervisor) {
 	s.init(p, g, planned)
 
 	if old, ok := g.supervisors[s.name]; ok {
@@ -103,7 +110,6 @@ func (p *WorkerPool) launchLocked(g *generation, planned *plan, s *supervisor) {
 	s.stage.gate.enter()
 	g.gate.enter()
 	planned.series.launched.Store(true)
-	go s.run()
 }
 
 // departed is the last act of a worker's goroutine.

@@ -14,6 +14,10 @@ func (s *supervisor) identify() {
 		s.next = deferringStart
 	}
 
+	if s.id == "" {
+		s.launchSuccessor() // it shall not wait for a user's code
+	}
+
 	var err error
 	if s.attempt > 0 || s.id == "" {
 		s.id, err = s.newID()

@@ -122,7 +122,7 @@ func (p *WorkerPool) register(registration *WorkerRegistration) (*zerolog.Logger
 	p.order = append(p.order, planned)
 
 	if g != nil && !g.stopping {
-		p.launchLocked(g, planned, &supervisor{})
+		p.launchLocked(g, planned)
 	}
 
 	return nil, nil
@@ -213,8 +213,8 @@ func (p *WorkerPool) Execution(name string) (*WorkerExecution, error) {
 	return nil, fmt.Errorf("execution for worker %s was not found", name)
 }
 
-// Start starts all [Worker] registered in the [WorkerPool], in registration order, and does not wait for them: which of them comes
-// first to run is up to Go's scheduler.
+// Start starts all [Worker] registered in the [WorkerPool], and does not wait for them. They begin in registration order: each is
+// launched once the one before has its first event, or asks a generator of [WithGenerator] for its id.
 //
 // The workers' contexts derive from ctx: its values and its logger reach them, and once it is done the pool stops, as
 // [WorkerPool.Stop] does it but with ctx's own cause. The pool counts as started until it is stopped, even if all its workers have
@@ -255,7 +255,13 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 	// In one piece, which is much cheaper than one by one.
 	supervisors := make([]supervisor, len(p.order))
 	for i, planned := range p.order {
-		p.launchLocked(g, planned, &supervisors[i])
+		p.admitLocked(g, planned, &supervisors[i])
+		if i > 0 {
+			supervisors[i-1].successor = &supervisors[i]
+		}
+	}
+	if len(supervisors) > 0 {
+		go supervisors[0].run()
 	}
 	g.unwatch = context.AfterFunc(g.ctx, func() { p.beginStop(g, context.Cause(g.ctx)) })
 

@@ -59,7 +59,7 @@ func (p *WorkerPool) RestartWorker(ctx context.Context, name string) error {
 	case g.stopping:
 		return ErrPoolNotStarted
 	case g.supervisors[name] == old:
-		p.launchLocked(g, p.plans[name], &supervisor{})
+		p.launchLocked(g, p.plans[name])
 	}
 
 	return nil

@@ -45,7 +45,8 @@ type supervisor struct {
 	failure   *WorkerError    // what the worker has ended with, if in Error
 	gaveUp    bool            // out of attempts, not stopped
 
-	first attemptContext // of the first attempt, most often the only one
+	first     attemptContext // of the first attempt, most often the only one
+	successor *supervisor    // it has to launch that one yet
 }
 
 type step int8
@@ -111,6 +112,14 @@ func (s *supervisor) step() {
 		s.backOff()
 	case leaving:
 		s.depart()
+	}
+}
+
+// launchSuccessor launches the worker that was registered after this one, the first time: so those of a Start begin in order.
+func (s *supervisor) launchSuccessor() {
+	if s.successor != nil {
+		go s.successor.run()
+		s.successor = nil
 	}
 }
 

@@ -120,6 +120,7 @@ func (s *supervisor) record(k kind, d *detail) {
 	at := time.Now()
 	s.execution.apply(s, k, message, at, d)
 	s.series.count(s, k, at)
+	s.launchSuccessor()
 
 	if s.logger != nil || s.pool.options.GlobalListener != nil {
 		s.tell(k, from, message, at, d)

@@ -3,7 +3,9 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -286,4 +288,56 @@ func TestFactory(t *testing.T) {
 	require.NoError(t, pool.Start(t.Context()))
 	require.NoError(t, pool.Stop())
 	assert.Empty(t, pool.Executions())
+}
+
+func TestStartBeginsInRegistrationOrder(t *testing.T) {
+	for range 50 {
+		pool := newPool(t, worker.WithGenerator(nil))
+		for i := range 20 {
+			pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), block)))
+		}
+		require.NoError(t, pool.Start(t.Context()))
+		require.NoError(t, pool.Stop())
+		for i := range 19 {
+			assert.False(t, execution(t, pool, fmt.Sprint(i+1)).StartedAt().Before(execution(t, pool, fmt.Sprint(i)).StartedAt()), i)
+		}
+	}
+}
+
+// Whatever a user's code does as a worker begins, the others begin, too.
+func TestNobodyWaitsForTheBeginOfAnother(t *testing.T) {
+	cases := map[string]func(hang func()) worker.WorkerPoolOption{
+		"generator": func(hang func()) worker.WorkerPoolOption {
+			return worker.WithGenerator(generatorFunc(func() string { hang(); return "id" }))
+		},
+		"listener": func(hang func()) worker.WorkerPoolOption {
+			return worker.WithGlobalListener(func(worker.Transition) { hang() })
+		},
+		"middleware": func(hang func()) worker.WorkerPoolOption {
+			return worker.WithGlobalMiddlewares(&testMiddleware{"m", func(next worker.HandlerFunc) worker.HandlerFunc { hang(); return next }})
+		},
+	}
+	for name, option := range cases {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var calls, runs atomic.Int32
+				release := make(chan struct{})
+				pool := newPool(t, worker.WithGenerator(nil), option(func() {
+					if calls.Add(1) == 1 {
+						<-release
+					}
+				}))
+				for i := range 10 {
+					pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), func(ctx context.Context) error { runs.Add(1); return block(ctx) })))
+				}
+				require.NoError(t, pool.Start(t.Context()))
+				synctest.Wait()
+				assert.EqualValues(t, 9, runs.Load(), "all but the one that hangs")
+				close(release)
+				synctest.Wait()
+				assert.EqualValues(t, 10, runs.Load())
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
 }
