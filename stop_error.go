@@ -15,11 +15,14 @@ type StopError struct {
 }
 
 // StuckWorker is a worker that has not stopped in time.
+//
+// Stack tells where its goroutine is, and those that it has started, as of the end of the wait. They are found by their profiler
+// label, "worker", which is the name: so workers of that name in other pools of the process are among them.
 type StuckWorker struct {
 	Name    string
 	Status  WorkerStatus
 	Running time.Duration // how long its attempt has been running, 0 if none is
-	Stack   string        // where its goroutine is, and those that it has started, as of the end of the wait
+	Stack   string
 }
 
 // Error names the workers that have not stopped, and says for how long each has been running.
