@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -14,26 +13,12 @@ import (
 // outcome is how an attempt ended: succeeded, cancelled, failed, panicked or goexited.
 type outcome struct {
 	kind      kind
-	permanent bool // no further attempt can mend it
+	permanent bool // no further attempt can help
 	detail
 }
 
-// leftByGoexit is the outcome of an attempt until it has another one.
+// leftByGoexit is the outcome of an attempt that neither returned nor panicked.
 var leftByGoexit = outcome{kind: goexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
-
-// start records the start of the next attempt, unless it is a restart and the worker was stopped since that was decided.
-func (s *supervisor) start() {
-	if s.attempt > 0 && !s.mayRunAgain() {
-		s.next = leaving
-		s.record(skippedWhileWaiting, &detail{})
-		return
-	}
-
-	s.next = runningAttempt
-	s.attempt = s.streak + 1
-	s.startedAt = time.Now()
-	s.record(starting, &detail{})
-}
 
 // runAttempt runs the worker once, in a context that ends with the attempt.
 func (s *supervisor) runAttempt() {
@@ -59,31 +44,30 @@ func (s *supervisor) runAttempt() {
 	s.execute(ctx)
 }
 
-// withLogger is not inlined for the size of its frame: a worker that runs shall fit into the smallest stack.
+// withLogger is not inlined for the size of its frame: an idle worker should fit into the smallest stack.
 //
 //go:noinline
 func withLogger(ctx context.Context, logger *zerolog.Logger) context.Context {
 	return logger.WithContext(ctx)
 }
 
-// execute turns whatever the worker and its middlewares do into the outcome. The user's errors and panic values are asked for
-// their texts here too, since they may misbehave like Run itself.
+// execute turns whatever the worker and its middlewares do into the outcome. Errors and panic values are formatted here too: their
+// methods are user code, and may misbehave like Run itself.
 func (s *supervisor) execute(ctx context.Context) {
 	s.outcome = leftByGoexit
 
 	returned := false
 	defer func() {
 		if !returned {
-			s.caught(recover())
+			s.judgePanic(recover())
 		}
 	}()
 
-	err := s.call(ctx)
-	s.returned(err)
+	s.judge(s.callWorker(ctx))
 	returned = true
 }
 
-func (s *supervisor) call(ctx context.Context) error {
+func (s *supervisor) callWorker(ctx context.Context) error {
 	if len(s.options.Middlewares) == 0 {
 		return s.registration.worker.Run(ctx)
 	}
@@ -96,54 +80,21 @@ func (s *supervisor) call(ctx context.Context) error {
 	return handler(ctx)
 }
 
-// returned makes the outcome of an attempt that returned err.
-func (s *supervisor) returned(err error) {
+// judge sets the outcome of an attempt that returned err.
+func (s *supervisor) judge(err error) {
 	switch {
 	case err == nil:
 		s.outcome = outcome{kind: succeeded}
 	case s.stoppedWith(s.ctx, err):
 		s.outcome = outcome{kind: cancelled}
 	default:
-		_, permanent := errors.AsType[*permanentError](err)
-		s.outcome = outcome{failed, permanent, detail{err: err, text: textOf(err)}}
+		_, isPermanent := errors.AsType[*permanentError](err)
+		s.outcome = outcome{failed, isPermanent, detail{err: err, text: textOf(err)}}
 	}
 }
 
-// stoppedWith tells whether an attempt in ctx that returned err was stopped: it has not failed then.
-func (s *supervisor) stoppedWith(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && s.stopping() && isErrorOf(ctx, err)
-}
-
-// missedHeartbeat tells whether an attempt in ctx was cancelled because it missed its heartbeat, and not stopped meanwhile.
-func (s *supervisor) missedHeartbeat(ctx context.Context) bool {
-	return context.Cause(ctx) == ErrHeartbeatMissed && !s.stopping()
-}
-
-// isErrorOf tells whether err is the error of a context that is done, or its cause, as it is or wrapped. What is joined with another
-// error is not: that of a flush, say, or of a pool within the worker that has not stopped in time.
-func isErrorOf(ctx context.Context, err error) bool {
-	is, _ := err.(interface{ Is(error) bool })
-	for _, own := range []error{ctx.Err(), context.Cause(ctx)} {
-		if reflect.TypeOf(own).Comparable() && err == own || is != nil && is.Is(own) {
-			return true
-		}
-	}
-
-	switch wrapping := err.(type) {
-	case interface{ Unwrap() error }:
-		return isErrorOf(ctx, wrapping.Unwrap())
-	case interface{ Unwrap() []error }:
-		parts := wrapping.Unwrap()
-
-		return len(parts) > 0 && !slices.ContainsFunc(parts, func(part error) bool { return !isErrorOf(ctx, part) })
-	default:
-		return false
-	}
-}
-
-// caught makes the outcome of an attempt that panicked, or that neither returned nor panicked: the goroutine ends in Goexit then,
-// and its stack still shows who called it.
-func (s *supervisor) caught(value any) {
+// judgePanic sets the outcome of an attempt that panicked with value; nil means a Goexit. The stack still shows where it came from.
+func (s *supervisor) judgePanic(value any) {
 	panicError := newPanicError(value)
 	s.outcome.stack = string(panicError.Stack)
 
@@ -164,19 +115,29 @@ func textOf(err error) (text string) {
 	return err.Error()
 }
 
-// endHeartbeat makes a failure of an attempt that was cancelled because it missed its heartbeat: of its error always, of its
-// success if it was stuck to the end. A worker that was stopped meanwhile is spared.
-func (s *supervisor) endHeartbeat(h *heartbeat) {
-	stuck := h.end()
-	if !s.missedHeartbeat(s.ctx) {
-		return
+// stoppedWith reports whether an attempt in ctx that returned err was stopped, and so has not failed.
+func (s *supervisor) stoppedWith(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && s.stopping() && isErrorOf(ctx, err)
+}
+
+// isErrorOf reports whether err is the error of a context that is done, or its cause, as it is or wrapped. An error that joins it with
+// another one is not: that of a flush, say, or of a pool within the worker that has not stopped in time.
+func isErrorOf(ctx context.Context, err error) bool {
+	is, _ := err.(interface{ Is(error) bool })
+	for _, own := range []error{ctx.Err(), context.Cause(ctx)} {
+		if reflect.TypeOf(own).Comparable() && err == own || is != nil && is.Is(own) {
+			return true
+		}
 	}
 
-	switch o := &s.outcome; {
-	case o.kind == failed:
-		o.err = fmt.Errorf("%w: %w", ErrHeartbeatMissed, o.err)
-		o.text = ErrHeartbeatMissed.Error() + ": " + o.text
-	case o.kind == succeeded && stuck:
-		*o = outcome{kind: failed, detail: detail{err: ErrHeartbeatMissed, text: ErrHeartbeatMissed.Error()}}
+	switch wrapping := err.(type) {
+	case interface{ Unwrap() error }:
+		return isErrorOf(ctx, wrapping.Unwrap())
+	case interface{ Unwrap() []error }:
+		parts := wrapping.Unwrap()
+
+		return len(parts) > 0 && !slices.ContainsFunc(parts, func(part error) bool { return !isErrorOf(ctx, part) })
+	default:
+		return false
 	}
 }

@@ -3,8 +3,6 @@ package worker
 import (
 	"math/rand/v2"
 	"time"
-
-	"github.com/rs/zerolog"
 )
 
 // The backoff of a worker with unlimited attempts that has none of its own.
@@ -54,30 +52,9 @@ func doubled(d, limit time.Duration, failures int) time.Duration {
 	return min(d, limit)
 }
 
-// backOff announces the wait before the next attempt, if there is one.
-func (s *supervisor) backOff() {
-	s.next = identifying
-	s.renewContext()
-
-	if s.options.Backoff == nil {
-		return
-	}
-
-	delay, err := s.backoff()
-	if delay > 0 {
-		s.next = sleeping
-		s.delay = delay
-		// Deferred, so that it is recorded even if the log below ends the goroutine.
-		defer s.record(waiting, &detail{text: delay.String(), delay: delay})
-	}
-	if err != nil {
-		s.log(zerolog.ErrorLevel, "worker backoff failed, using the default", &detail{text: err.Error(), err: err})
-	}
-}
-
-// backoff asks the worker's own, or the default one where that fails.
-func (s *supervisor) backoff() (delay time.Duration, err error) {
-	if err = call(func() { delay = s.options.Backoff(s.streak, s.outcome.err) }); err != nil {
+// askBackoff asks the worker's backoff, or the default one where that fails.
+func (s *supervisor) askBackoff() (delay time.Duration, err error) {
+	if err = guard(func() { delay = s.options.Backoff(s.streak, s.outcome.err) }); err != nil {
 		delay = ExponentialBackoff(defaultMinBackoff, defaultMaxBackoff)(s.streak, nil)
 	}
 

@@ -112,8 +112,8 @@ func (p *WorkerPool) admitLocked(g *generation, planned *plan, s *supervisor) {
 	planned.series.launched.Store(true)
 }
 
-// departed is the last act of a worker's goroutine.
-func (p *WorkerPool) departed(s *supervisor) {
+// workerEnded is the last act of a worker's goroutine.
+func (p *WorkerPool) workerEnded(s *supervisor) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -99,4 +100,26 @@ func (h *heartbeat) end() bool {
 	h.ended = true
 
 	return h.stuck
+}
+
+// missedHeartbeat reports whether an attempt in ctx was cancelled because it missed its heartbeat, and not stopped meanwhile.
+func (s *supervisor) missedHeartbeat(ctx context.Context) bool {
+	return context.Cause(ctx) == ErrHeartbeatMissed && !s.stopping()
+}
+
+// endHeartbeat ends the watch, and makes a failure of an attempt that missed its heartbeat: of its error always, of its success if it
+// was stuck to the end.
+func (s *supervisor) endHeartbeat(h *heartbeat) {
+	stuck := h.end()
+	if !s.missedHeartbeat(s.ctx) {
+		return
+	}
+
+	switch o := &s.outcome; {
+	case o.kind == failed:
+		o.err = fmt.Errorf("%w: %w", ErrHeartbeatMissed, o.err)
+		o.text = ErrHeartbeatMissed.Error() + ": " + o.text
+	case o.kind == succeeded && stuck:
+		*o = outcome{kind: failed, detail: detail{err: ErrHeartbeatMissed, text: ErrHeartbeatMissed.Error()}}
+	}
 }

@@ -183,7 +183,7 @@ func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 	for i, option := range options {
 		if option == nil {
 			problems = append(problems, fmt.Errorf("pool option %d is nil", i+1))
-		} else if err := call(func() { option(&o) }); err != nil {
+		} else if err := guard(func() { option(&o) }); err != nil {
 			problems = append(problems, fmt.Errorf("pool option %d: %w", i+1, err))
 		}
 	}
@@ -229,7 +229,7 @@ func (o PoolOptions) executionOptions(own []WorkerExecutionOption) (ExecutionOpt
 		if option == nil {
 			return e, fmt.Errorf("option %d is nil", i+1)
 		}
-		if err := call(func() { option(&e) }); err != nil {
+		if err := guard(func() { option(&e) }); err != nil {
 			return e, fmt.Errorf("option %d: %w", i+1, err)
 		}
 	}

@@ -87,7 +87,7 @@ func (p *WorkerPool) Register(registrations ...*WorkerRegistration) *WorkerPool 
 	for _, registration := range registrations {
 		if logger, err := p.register(registration); err != nil && logger != nil {
 			// A writer's panic or Goexit is not the caller's.
-			_ = call(func() { logger.Error().Err(err).Msg("worker registration refused") })
+			_ = guard(func() { logger.Error().Err(err).Msg("worker registration refused") })
 		}
 	}
 

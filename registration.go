@@ -43,7 +43,7 @@ func readName(worker Worker) (name string, err error) {
 		return "", errors.New("nil worker")
 	}
 
-	if err := call(func() { name = worker.Name() }); err != nil {
+	if err := guard(func() { name = worker.Name() }); err != nil {
 		return "", fmt.Errorf("name of worker %T: %w", worker, err)
 	}
 
@@ -61,9 +61,9 @@ func readName(worker Worker) (name string, err error) {
 	return name, nil
 }
 
-// call runs a caller's code that is not a worker's, and returns its panic or Goexit as an error. The goroutine of its own is
-// for Goexit, which nothing but the end of a goroutine can follow.
-func call(f func()) error {
+// guard runs user code other than a worker's, and returns its panic or Goexit as an error. It takes a goroutine, since nothing but the
+// end of a goroutine can follow a Goexit.
+func guard(f func()) error {
 	result := make(chan error)
 
 	go func() {

@@ -8,7 +8,7 @@ import (
 // A worker may end between the end of the wait for it and the question who has not ended.
 func TestNoStopErrorForThoseWhoHaveLeft(t *testing.T) {
 	s := &supervisor{}
-	s.fate.Store(left)
+	s.overdueSince.Store(finished)
 
 	if err := NewWorkerPool().newStopError(context.Background(), s); err != nil {
 		t.Errorf("newStopError = %v", err)

@@ -49,7 +49,7 @@ func (p *WorkerPool) newStopError(ctx context.Context, supervisors ...*superviso
 	var where map[string]string
 
 	for _, s := range supervisors {
-		if !s.overdue() {
+		if !s.markOverdue() {
 			p.await(&s.gate, nil)
 			continue
 		}

@@ -3,28 +3,28 @@ package worker
 import (
 	"context"
 	"runtime/pprof"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/ankorstore/yokai/generate/uuid"
 	"github.com/rs/zerolog"
 )
 
 // supervisor runs one worker, from the start of its pool to its end, on one goroutine.
 //
-// It goes from step to step. Each step first says which one comes next, and calls a user's code last, at most once: so if
-// that code ends the goroutine ([runtime.Goexit]), another one goes on exactly there.
+// It goes from step to step. Each step first says which one comes next, and calls user code last, at most once: so if that code
+// ends the goroutine ([runtime.Goexit]), another one goes on exactly there.
 type supervisor struct {
 	*plan
-	labels     context.Context // carries the profiler labels, and nothing else
-	pool       *WorkerPool
-	generation *generation
-	stage      *stage
-	execution  WorkerExecution
-	gate       gate         // guarded by the pool's mu
-	index      int          // in the generation's order, likewise
-	fate       atomic.Int64 // see overdue
+	goroutineLabels context.Context // carries the profiler labels of the goroutine, and nothing else
+	pool            *WorkerPool
+	generation      *generation
+	stage           *stage
+	execution       WorkerExecution
+	gate            gate         // guarded by the pool's mu
+	index           int          // in the generation's order, guarded likewise
+	overdueSince    atomic.Int64 // when a stop gave up waiting, in Unix nanoseconds; 0 if none has, finished once it is too late for that
 
 	mu      sync.Mutex // guards the fields below
 	cancel  context.CancelCauseFunc
@@ -32,7 +32,7 @@ type supervisor struct {
 
 	// The fields below belong to the goroutine, and to nobody once it has ended.
 	next      step
-	status    WorkerStatus    // while an attempt runs it belongs to who has the turn of its heartbeat
+	status    WorkerStatus    // guarded by the heartbeat's turn while an attempt is watched
 	ctx       context.Context // of the coming or current attempt, and the wait before it
 	id        string          // likewise
 	logger    *zerolog.Logger // with that id, nil if nothing is logged
@@ -46,7 +46,7 @@ type supervisor struct {
 	gaveUp    bool            // out of attempts, not stopped
 
 	first     attemptContext // of the first attempt, most often the only one
-	successor *supervisor    // it has to launch that one yet
+	successor *supervisor    // the worker that this one launches; nil if there is none, or none any more
 }
 
 type step int8
@@ -54,40 +54,22 @@ type step int8
 const (
 	identifying step = iota
 	deferringStart
-	sleeping
 	startingAttempt
 	runningAttempt
 	settlingAttempt
 	decidingOnRestart
 	backingOff
-	leaving
+	sleeping
+	finishing
 	ended
 )
 
-func (s *supervisor) init(p *WorkerPool, g *generation, planned *plan) {
-	s.plan, s.pool, s.generation = planned, p, g
-	s.stage = g.stageLocked(planned.options.StopStage)
-	s.labels = planned.labels
-	if g.labels != nil {
-		s.labels = pprof.WithLabels(g.labels, pprof.Labels(pprofLabel, planned.name))
-	}
-	s.renewContext()
-
-	// What can be made here does not grow the stack of the worker's goroutine: one that waits for its context shall fit into the
-	// smallest. The default generator is no user's code.
-	s.ctx.Done()
-	if own, ok := p.options.Generator.(*uuid.DefaultUuidGenerator); ok {
-		s.id = own.Generate()
-	}
-	s.execution.init(s.id, planned.name, &planned.options, p.options.GlobalMaxEvents)
-}
-
 // run is the body of the worker's goroutine.
 func (s *supervisor) run() {
-	defer s.leave()
+	defer s.endOrResume()
 
 	for s.next != ended {
-		pprof.SetGoroutineLabels(s.labels)
+		pprof.SetGoroutineLabels(s.goroutineLabels)
 		s.step()
 	}
 }
@@ -98,8 +80,6 @@ func (s *supervisor) step() {
 		s.identify()
 	case deferringStart:
 		s.deferStart()
-	case sleeping:
-		s.sleep()
 	case startingAttempt:
 		s.start()
 	case runningAttempt:
@@ -110,56 +90,59 @@ func (s *supervisor) step() {
 		s.decide()
 	case backingOff:
 		s.backOff()
-	case leaving:
-		s.depart()
+	case sleeping:
+		s.sleep()
+	case finishing:
+		s.finish()
 	}
 }
 
-// launchSuccessor launches the worker that was registered after this one, the first time: so those of a Start begin in order.
-func (s *supervisor) launchSuccessor() {
-	if s.successor != nil {
-		go s.successor.run()
-		s.successor = nil
+// identify gives the coming attempt its id and its logger.
+func (s *supervisor) identify() {
+	s.next = startingAttempt
+	if s.attempt == 0 {
+		s.next = deferringStart
+	}
+	if s.id == "" {
+		s.launchSuccessor() // which must not wait for user code
+	}
+
+	var err error
+	if s.attempt > 0 || s.id == "" {
+		s.id, err = s.newID()
+	}
+	if s.generation.logger != nil {
+		s.renewLogger()
+	}
+
+	if err != nil {
+		s.log(zerolog.ErrorLevel, "worker execution id generator failed, using a default id", &detail{text: err.Error(), err: err})
 	}
 }
 
-// renewContext makes the context of the coming attempt. It is a child of the stage's, so that nothing nests.
-func (s *supervisor) renewContext() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// deferStart announces the wait before the first attempt, if there is one.
+func (s *supervisor) deferStart() {
+	s.next = startingAttempt
 
-	s.ctx, s.cancel = context.WithCancelCause(s.stage.ctx)
-	if s.stopped {
-		s.cancel(ErrWorkerStopped)
+	if threshold := s.options.DeferredStartThreshold; threshold > 0 {
+		s.next = sleeping
+		s.delay = seconds(threshold)
+		s.record(deferring, &detail{text: strconv.FormatFloat(threshold, 'g', -1, 64), delay: s.delay})
 	}
 }
 
-// requestStop ends the worker.
-func (s *supervisor) requestStop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	s.stopped = true
-	s.cancel(ErrWorkerStopped)
-}
-
-// stopping tells whether the worker shall end. It asks the contexts, never the error that a worker returned.
-func (s *supervisor) stopping() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	return s.stopped || s.stage.ctx.Err() != nil
-}
-
-// mayRunAgain tells whether another attempt may follow. None does once the pool has begun to stop, even if a worker that runs may go
-// on until it is its stage's turn.
-func (s *supervisor) mayRunAgain() bool {
-	select {
-	case <-s.generation.quit:
-		return false
-	default:
-		return !s.stopping()
+// start announces the next attempt, unless it is a restart and the worker was stopped after that was decided.
+func (s *supervisor) start() {
+	if s.attempt > 0 && !s.mayRunAgain() {
+		s.next = finishing
+		s.record(skippedWhileWaiting, &detail{})
+		return
 	}
+
+	s.next = runningAttempt
+	s.attempt = s.streak + 1
+	s.startedAt = time.Now()
+	s.record(starting, &detail{})
 }
 
 // settle records how the attempt ended, and counts it.
@@ -173,11 +156,11 @@ func (s *supervisor) settle() {
 
 	switch s.outcome.kind {
 	case cancelled:
-		s.next = leaving
+		s.next = finishing
 	case succeeded:
 		s.failures = 0
 		if s.options.RestartPolicy != RestartAlways {
-			s.next = leaving
+			s.next = finishing
 		}
 	default:
 		s.failures++
@@ -186,9 +169,9 @@ func (s *supervisor) settle() {
 	s.record(s.outcome.kind, &s.outcome.detail)
 }
 
-// decide records what follows an attempt that may be followed by another one.
+// decide records what follows an attempt that may be followed by another one. A worker that fails while it is stopped has not given up.
 func (s *supervisor) decide() {
-	s.next = leaving
+	s.next = finishing
 
 	switch {
 	case s.outcome.permanent:
@@ -205,37 +188,67 @@ func (s *supervisor) decide() {
 	}
 }
 
-// left is the fate of a worker that has nothing more to record.
-const left = -1
+// backOff announces the wait before the next attempt, if there is one.
+func (s *supervisor) backOff() {
+	s.next = identifying
+	s.renewContext()
 
-// overdue marks the worker as one that has not stopped in time, so that its end will be recorded. It returns false if the worker
-// has left already.
-func (s *supervisor) overdue() bool {
-	return s.fate.CompareAndSwap(0, time.Now().UnixNano()) || s.fate.Load() != left
+	if s.options.Backoff == nil {
+		return
+	}
+
+	delay, err := s.askBackoff()
+	if delay > 0 {
+		s.next = sleeping
+		s.delay = delay
+		// Deferred, so that it is recorded even if the log below ends the goroutine.
+		defer s.record(waiting, &detail{text: delay.String(), delay: delay})
+	}
+	if err != nil {
+		s.log(zerolog.ErrorLevel, "worker backoff failed, using the default", &detail{text: err.Error(), err: err})
+	}
 }
 
-// depart is the last step.
-func (s *supervisor) depart() {
+// sleep waits for the next attempt, and ends the worker if it is stopped meanwhile.
+func (s *supervisor) sleep() {
+	first := s.attempt == 0
+
+	switch slept := sleep(s.ctx, s.delay, s.generation.quit) && s.mayRunAgain(); {
+	case slept && first:
+		s.next = startingAttempt
+	case slept:
+		s.next = identifying
+	case first:
+		s.next = finishing
+		s.record(stoppedWhileDeferred, &detail{})
+	default:
+		s.next = finishing
+		s.record(skippedWhileWaiting, &detail{})
+	}
+}
+
+// finish is the last step.
+func (s *supervisor) finish() {
 	s.next = ended
 	if s.status == Error {
 		s.failure = &WorkerError{Worker: s.name, ExecutionID: s.id, Attempt: s.attempt, Err: s.outcome.err}
 	}
 
-	// Nothing that a user may have a hand in comes after this, unless it is overdue already.
-	if !s.fate.CompareAndSwap(0, left) {
-		late := time.Since(time.Unix(0, s.fate.Load()))
+	// No user code runs after this, unless a stop has given up waiting.
+	if !s.overdueSince.CompareAndSwap(0, finished) {
+		late := time.Since(time.Unix(0, s.overdueSince.Load()))
 		s.record(returnedLate, &detail{text: late.String()})
 	}
 }
 
-// leave ends the worker, or lets another goroutine go on with it after a Goexit.
-func (s *supervisor) leave() {
+// endOrResume ends the worker, or lets another goroutine go on with it after a Goexit.
+func (s *supervisor) endOrResume() {
 	if s.next != ended {
 		go s.run()
 		return
 	}
 
-	s.fate.Store(left)
+	s.overdueSince.Store(finished)
 	s.cancel(nil)
-	s.pool.departed(s)
+	s.pool.workerEnded(s)
 }
