@@ -105,7 +105,8 @@ func CtxWorkerExecutionId(ctx context.Context) string {
 	return id
 }
 
-// CtxLogger returns the contextual [log.Logger]. In a worker's context it has the fields "worker" and "workerExecutionID",
+// CtxLogger returns the contextual [log.Logger], a [zerolog.Logger]: that of the context that Start was called with. It is never nil;
+// without a logger in that context nothing is logged. In a worker's context it has the fields "worker" and "workerExecutionID",
 // and inside a span "traceID" and "spanID" too.
 func CtxLogger(ctx context.Context) *log.Logger {
 	return log.CtxLogger(ctx)

@@ -27,7 +27,7 @@ var (
 	ErrWorkerStopped = errors.New("worker was stopped")
 
 	// ErrHeartbeatMissed is the cause of an attempt's context that was cancelled because of [WithHeartbeat], and part of the
-	// error of that attempt.
+	// error of that attempt, unless it panicked.
 	ErrHeartbeatMissed = errors.New("heartbeat missed")
 
 	// ErrGoexit is the error of an attempt that ended in [runtime.Goexit].
@@ -75,11 +75,12 @@ func (e *WorkerError) Unwrap() error {
 	return e.Err
 }
 
-// permanentError is an error that no further attempt can mend.
+// permanentError is an error that no further attempt can fix.
 type permanentError struct{ error }
 
-// Permanent marks an error as one that no further attempt can mend: a worker that returns it, wrapped or not, is not run again,
-// whatever its options say. The mark does not show in the text of the error, nor to [errors.Is] and [errors.As]. nil stays nil.
+// Permanent marks an error as one that no further attempt can fix: a worker that returns it, wrapped or not, is not run again,
+// whatever its options say. The text of the error stays the same, and [errors.Is] and [errors.As] see through the mark; to find the
+// mark itself, use errors.As with an interface{ Permanent() bool }. nil stays nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil

@@ -154,8 +154,8 @@ func ExampleNewWorkerPool() {
 		worker.WithGlobalMiddlewares(worker.NewTracingMiddleware()),        // and each attempt has one of its own
 		worker.WithWorker(&Greeter{}),
 	)
-	_ = pool.Metrics().Register(registry)                    // seven families; any prometheus.Registerer will do
-	_ = pool.Start(logger.WithContext(context.Background())) // the workers' logger; without one nothing is logged
+	_ = pool.Metrics().Register(registry)                    // or, for any prometheus.Registerer: MustRegister(pool.Metrics())
+	_ = pool.Start(logger.WithContext(context.Background())) // a zerolog.Logger, for the workers too; without one nothing is logged
 	_ = pool.Stop()
 
 	for _, span := range exporter.GetSpans() {

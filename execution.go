@@ -113,7 +113,8 @@ func (e *WorkerExecution) SetStatus(status WorkerStatus) *WorkerExecution {
 	return e
 }
 
-// CurrentExecutionAttempt returns the [WorkerExecution] current execution attempt: 1 for the first, 0 before it.
+// CurrentExecutionAttempt returns the [WorkerExecution] current execution attempt: 1 for the first, 0 before it. After a healthy
+// attempt ([WithHealthyAfter]) the numbers begin anew.
 func (e *WorkerExecution) CurrentExecutionAttempt() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()

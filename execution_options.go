@@ -42,7 +42,7 @@ func DefaultWorkerExecutionOptions() ExecutionOptions {
 // WorkerExecutionOption are functional options for the [Worker] executions. What they set wins over the pool's global options.
 type WorkerExecutionOption func(o *ExecutionOptions)
 
-// WithDeferredStartThreshold is used to specify the worker deferred start threshold, in seconds: how long the pool waits
+// WithDeferredStartThreshold sets the worker deferred start threshold, in seconds: how long the pool waits
 // before the worker's first attempt. Fractions count. 0, the default, and negative values mean no wait; infinity, and what a
 // [time.Duration] cannot hold, a wait until the worker is stopped. A value that is not a number is an error of
 // [WorkerPoolFactory.Create].
@@ -52,7 +52,7 @@ func WithDeferredStartThreshold(t float64) WorkerExecutionOption {
 	}
 }
 
-// WithMaxExecutionsAttempts is used to specify the worker max execution attempts: how often it is run at most, the first
+// WithMaxExecutionsAttempts sets the worker max execution attempts: how often it is run at most, the first
 // attempt included, as long as it fails. The default is 1. [UnlimitedExecutionsAttempts] means no maximum; 0 and other
 // negative values mean 1.
 func WithMaxExecutionsAttempts(l int) WorkerExecutionOption {
@@ -61,7 +61,7 @@ func WithMaxExecutionsAttempts(l int) WorkerExecutionOption {
 	}
 }
 
-// WithMiddlewares is used to wrap each attempt of the worker into middlewares, the first one outermost. It adds to those of
+// WithMiddlewares wraps each attempt of the worker into middlewares, the first one outermost. It adds to those of
 // an earlier option, and to the global ones, which are outside of them.
 func WithMiddlewares(middlewares ...Middleware) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
@@ -69,7 +69,7 @@ func WithMiddlewares(middlewares ...Middleware) WorkerExecutionOption {
 	}
 }
 
-// WithBackoff is used to specify how long the worker waits before it is run again. nil, the default, means no wait; with
+// WithBackoff sets how long the worker waits before it is run again. nil, the default, means no wait; with
 // [UnlimitedExecutionsAttempts] it means ExponentialBackoff(100ms, 30s), and [ConstantBackoff] of 0 means no wait there.
 func WithBackoff(backoff BackoffFunc) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
@@ -77,7 +77,7 @@ func WithBackoff(backoff BackoffFunc) WorkerExecutionOption {
 	}
 }
 
-// WithHealthyAfter is used to specify when the worker counts as healthy: an attempt that ran for d or longer ends the row of
+// WithHealthyAfter sets when the worker counts as healthy: an attempt that ran for d or longer ends the row of
 // failures before it. If it fails in the end, that failure counts as the first again, for the backoff and for the maximum of
 // attempts. The default, 0, and negative values mean never.
 func WithHealthyAfter(d time.Duration) WorkerExecutionOption {
@@ -86,24 +86,26 @@ func WithHealthyAfter(d time.Duration) WorkerExecutionOption {
 	}
 }
 
-// WithRestartPolicy is used to specify after which outcomes the worker is run again. The default is [RestartOnFailure].
+// WithRestartPolicy sets after which outcomes the worker is run again, as long as it has attempts left: that needs
+// [WithMaxExecutionsAttempts] too, and with [RestartAlways] successes count against the maximum. The default is [RestartOnFailure].
 func WithRestartPolicy(policy RestartPolicy) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.RestartPolicy = policy
 	}
 }
 
-// WithHeartbeat is used to watch the worker: if it does not call [Heartbeat] for timeout, its status becomes [Stuck], the stacks
-// of its goroutines are logged, and its attempt is cancelled with [ErrHeartbeatMissed] as the cause. The attempt has failed, and
-// what follows a failure follows once Run has returned, not before. Silence is noticed within a tenth of timeout. The default, 0,
-// and negative values mean no watch.
+// WithHeartbeat watches the worker: if it does not call [Heartbeat] for timeout, its status becomes [Stuck], the stacks
+// of its goroutines are logged, and its attempt is cancelled with [ErrHeartbeatMissed] as the cause. Once Run has returned, and not
+// before, the attempt has failed if it returned an error or is still stuck, and is followed by what follows a failure. If it beats
+// again and returns nil it is a success, so a worker that drains when its context is done should return [context.Cause] then, unless it
+// was stopped. Silence is noticed within a tenth of timeout. The default, 0, and negative values mean no watch.
 func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.Heartbeat = timeout
 	}
 }
 
-// WithStopStage is used to stop workers one after the other: when the pool stops, those of a lower stage are cancelled, and have
+// WithStopStage stops workers one after the other, by a number that may be negative: when the pool stops, those of a lower stage are cancelled, and have
 // ended, before those of a higher one are cancelled. No attempt begins meanwhile: a worker of a higher stage that is deferred, waits
 // or fails then is not run again. The default is 0 for all workers, which then stop together.
 //

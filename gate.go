@@ -3,7 +3,7 @@ package worker
 // gate counts workers that have not ended, and lets others wait until none is left. The pool's mu guards it.
 type gate struct {
 	alive int
-	empty chan struct{} // made by the first who waits, closed when alive becomes 0
+	empty chan struct{} // made by the first caller that waits, closed when alive becomes 0
 }
 
 func (g *gate) enter() {

@@ -9,7 +9,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// generation is what one Start has started.
+// generation is the state of the pool from one Start to the end of its stop.
 type generation struct {
 	ctx     context.Context // the parent of the workers' contexts
 	cancel  context.CancelCauseFunc

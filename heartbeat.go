@@ -17,7 +17,7 @@ type heartbeat struct {
 	beaten atomic.Bool // since the last check
 
 	timer *time.Timer
-	turn  chan struct{} // holds one token: who has it may use the fields below and record
+	turn  chan struct{} // a lock that may be held while user code runs: it guards the fields below, and record
 	quiet int           // checks since the last beat
 	stuck bool
 	ended bool
@@ -32,7 +32,7 @@ func Heartbeat(ctx context.Context) {
 		attempt, ok = ctx.Value(attemptKey{}).(*attemptContext)
 	}
 
-	// The load first: a store takes the cache line from whoever has it.
+	// Load first: a store would take the cache line from the other cores each time.
 	if ok && attempt.heartbeat != nil && !attempt.heartbeat.beaten.Load() {
 		attempt.heartbeat.beaten.Store(true)
 	}
@@ -57,7 +57,7 @@ func (h *heartbeat) check() {
 	h.turn <- struct{}{}
 	defer func() { <-h.turn }()
 
-	// What a worker does once it was told to end is for the stop's timeout to judge.
+	// Once the worker was told to stop, the timeout of the stop is what counts.
 	if h.ended || h.s.stopping() {
 		return
 	}

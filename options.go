@@ -57,7 +57,7 @@ func DefaultWorkerPoolOptions() PoolOptions {
 // WorkerPoolOption are functional options for the [WorkerPoolFactory] implementations.
 type WorkerPoolOption func(o *PoolOptions)
 
-// WithGenerator is used to specify the [uuid.UuidGenerator] to use by the [WorkerPool], for the id of each attempt.
+// WithGenerator sets the [uuid.UuidGenerator] to use by the [WorkerPool], for the id of each attempt.
 //
 // The pool calls it from the goroutines of its workers, so it must be safe for concurrent use. Where it panics or returns
 // an empty id, the default generator's id is used, and the failure logged. nil means the default: random UUIDs.
@@ -67,7 +67,7 @@ func WithGenerator(generator uuid.UuidGenerator) WorkerPoolOption {
 	}
 }
 
-// WithMetrics is used to specify the [WorkerMetrics] to use by the [WorkerPool]. nil means the default: metrics of their own
+// WithMetrics sets the [WorkerMetrics] to use by the [WorkerPool]. nil means the default: metrics of their own
 // for each pool, without namespace and subsystem.
 func WithMetrics(metrics *WorkerMetrics) WorkerPoolOption {
 	return func(o *PoolOptions) {
@@ -75,7 +75,7 @@ func WithMetrics(metrics *WorkerMetrics) WorkerPoolOption {
 	}
 }
 
-// WithTracerProvider is used to specify the [oteltrace.TracerProvider] of [CtxTracer] in the workers. nil means the default:
+// WithTracerProvider sets the [oteltrace.TracerProvider] of [CtxTracer] in the workers. nil means the default:
 // the provider of the active span, or OpenTelemetry's global one.
 func WithTracerProvider(provider oteltrace.TracerProvider) WorkerPoolOption {
 	return func(o *PoolOptions) {
@@ -83,7 +83,7 @@ func WithTracerProvider(provider oteltrace.TracerProvider) WorkerPoolOption {
 	}
 }
 
-// WithGlobalMaxExecutionsAttempts is used to specify the global workers max execution attempts: [WithMaxExecutionsAttempts]
+// WithGlobalMaxExecutionsAttempts sets the global workers max execution attempts: [WithMaxExecutionsAttempts]
 // for each worker that has none of its own.
 func WithGlobalMaxExecutionsAttempts(max int) WorkerPoolOption {
 	return func(o *PoolOptions) {
@@ -91,7 +91,7 @@ func WithGlobalMaxExecutionsAttempts(max int) WorkerPoolOption {
 	}
 }
 
-// WithGlobalDeferredStartThreshold is used to specify the global workers deferred start threshold, in seconds:
+// WithGlobalDeferredStartThreshold sets the global workers deferred start threshold, in seconds:
 // [WithDeferredStartThreshold] for each worker that has none of its own.
 func WithGlobalDeferredStartThreshold(threshold float64) WorkerPoolOption {
 	return func(o *PoolOptions) {
@@ -99,14 +99,14 @@ func WithGlobalDeferredStartThreshold(threshold float64) WorkerPoolOption {
 	}
 }
 
-// WithGlobalBackoff is used to specify the global workers backoff: [WithBackoff] for each worker that has none of its own.
+// WithGlobalBackoff sets the global workers backoff: [WithBackoff] for each worker that has none of its own.
 func WithGlobalBackoff(backoff BackoffFunc) WorkerPoolOption {
 	return func(o *PoolOptions) {
 		o.GlobalBackoff = backoff
 	}
 }
 
-// WithGlobalHealthyAfter is used to specify the global workers healthy time: [WithHealthyAfter] for each worker that has none of
+// WithGlobalHealthyAfter sets the global workers healthy time: [WithHealthyAfter] for each worker that has none of
 // its own.
 func WithGlobalHealthyAfter(d time.Duration) WorkerPoolOption {
 	return func(o *PoolOptions) {
@@ -114,7 +114,7 @@ func WithGlobalHealthyAfter(d time.Duration) WorkerPoolOption {
 	}
 }
 
-// WithGlobalRestartPolicy is used to specify the global workers restart policy: [WithRestartPolicy] for each worker that has none
+// WithGlobalRestartPolicy sets the global workers restart policy: [WithRestartPolicy] for each worker that has none
 // of its own.
 func WithGlobalRestartPolicy(policy RestartPolicy) WorkerPoolOption {
 	return func(o *PoolOptions) {
@@ -122,7 +122,7 @@ func WithGlobalRestartPolicy(policy RestartPolicy) WorkerPoolOption {
 	}
 }
 
-// WithGlobalMiddlewares is used to wrap each attempt of all workers into middlewares, the first one outermost, and outside of the
+// WithGlobalMiddlewares wraps each attempt of all workers into middlewares, the first one outermost, and outside of the
 // workers' own. It adds to those of an earlier option.
 func WithGlobalMiddlewares(middlewares ...Middleware) WorkerPoolOption {
 	return func(o *PoolOptions) {
@@ -130,15 +130,15 @@ func WithGlobalMiddlewares(middlewares ...Middleware) WorkerPoolOption {
 	}
 }
 
-// WithGlobalStopTimeout is used to bound how long [WorkerPool.Stop], [WorkerPool.Shutdown], [WorkerPool.StopWorker] and
-// [WorkerPool.RestartWorker] wait for workers to end. The default, 0, and negative values mean no bound.
+// WithGlobalStopTimeout bounds how long [WorkerPool.Stop], [WorkerPool.Shutdown], [WorkerPool.Run], [WorkerPool.StopWorker] and
+// [WorkerPool.RestartWorker] wait for workers that were told to stop. The default, 0, and negative values mean no bound.
 func WithGlobalStopTimeout(d time.Duration) WorkerPoolOption {
 	return func(o *PoolOptions) {
 		o.GlobalStopTimeout = d
 	}
 }
 
-// WithGlobalMaxEvents is used to bound the events that each execution keeps, to the newest n. The default is [DefaultMaxEvents]; 0
+// WithGlobalMaxEvents bounds the events that each execution keeps, to the newest n. The default is [DefaultMaxEvents]; 0
 // and negative values mean no bound.
 func WithGlobalMaxEvents(n int) WorkerPoolOption {
 	return func(o *PoolOptions) {
@@ -146,7 +146,7 @@ func WithGlobalMaxEvents(n int) WorkerPoolOption {
 	}
 }
 
-// WithGlobalListener is used to be told of each [Transition] of each worker.
+// WithGlobalListener sets a function that is called for each [Transition] of each worker.
 //
 // The listener is called on the worker's goroutine, so for one worker in order, and for several at once; only a missed heartbeat
 // and its end come from another goroutine, while the worker's own is in Run. It holds the worker up for as long as it takes, and
@@ -157,7 +157,7 @@ func WithGlobalListener(listener func(Transition)) WorkerPoolOption {
 	}
 }
 
-// WithWorker is used to register a [Worker] in the [WorkerPool], with an optional list of [WorkerExecutionOption]. A worker of
+// WithWorker registers a [Worker] in the [WorkerPool], with an optional list of [WorkerExecutionOption]. A worker of
 // the same name that was registered before is replaced.
 func WithWorker(worker Worker, options ...WorkerExecutionOption) WorkerPoolOption {
 	return func(o *PoolOptions) {

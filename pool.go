@@ -15,16 +15,16 @@ import (
 // WorkerPool is the [Worker] pool: it runs each registered worker on a goroutine of its own, from [WorkerPool.Start] to
 // [WorkerPool.Stop]. All methods are safe for concurrent use, from inside workers too.
 type WorkerPool struct {
-	options PoolOptions // but for Registrations, which plans has
+	options PoolOptions // except Registrations, which are in plans
 
 	mu       sync.Mutex // guards the fields below, and is not held while a user's code runs
 	plans    map[string]*plan
-	order    []*plan // those of plans, in registration order
+	order    []*plan // the same, in registration order
 	problems []error // why the pool cannot be started
 	current  *generation
 }
 
-// plan is a registration that is fit to run, with all that can be made before a start.
+// plan is a valid registration, with everything that can be prepared before a start.
 type plan struct {
 	registration *WorkerRegistration
 	name         string
@@ -94,7 +94,8 @@ func (p *WorkerPool) Register(registrations ...*WorkerRegistration) *WorkerPool 
 	return p
 }
 
-// register returns an error, and where to log it, if the registration is refused for good.
+// register adds a registration. On a running pool a refusal is returned, with the logger for it; otherwise an invalid registration
+// becomes an error of Start.
 func (p *WorkerPool) register(registration *WorkerRegistration) (*zerolog.Logger, error) {
 	planned, err := p.plan(registration)
 
@@ -218,7 +219,7 @@ func (p *WorkerPool) Execution(name string) (*WorkerExecution, error) {
 //
 // The workers' contexts derive from ctx: its values and its logger reach them, and once it is done the pool stops, as
 // [WorkerPool.Stop] does it but with ctx's own cause. The pool counts as started until it is stopped, even if all its workers have
-// ended. After a stop it starts afresh: with new executions, at attempt 1. Each worker that is not deferred is run at least once,
+// ended. After a stop, Start begins anew: with new executions, at attempt 1. Each worker that is not deferred is run at least once,
 // even if ctx is done already.
 //
 // It returns an error and starts nothing if a registration or an option is not valid, or if the pool was started before and
@@ -252,7 +253,7 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 			g.firstStage = n
 		}
 	}
-	// In one piece, which is much cheaper than one by one.
+	// One allocation for all is much cheaper than one for each.
 	supervisors := make([]supervisor, len(p.order))
 	for i, planned := range p.order {
 		p.admitLocked(g, planned, &supervisors[i])
@@ -260,6 +261,7 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 			supervisors[i-1].successor = &supervisors[i]
 		}
 	}
+	// Each launches the next with its first event.
 	if len(supervisors) > 0 {
 		go supervisors[0].run()
 	}

@@ -27,8 +27,8 @@ func NewDefaultWorkerPoolFactory() WorkerPoolFactory {
 //		worker.WithGlobalDeferredStartThreshold(0),           // no deferred start
 //	)
 //
-// Bad input (a nil worker or registration, an empty name, a threshold that is not a number) makes it return no pool, and
-// one error that joins all that is wrong.
+// Bad input (a nil worker or registration, an empty name, a threshold that is not a number) makes it return no pool, and one error that
+// joins what is wrong: everything about the pool, and the first thing about each worker.
 func (f *DefaultWorkerPoolFactory) Create(options ...WorkerPoolOption) (*WorkerPool, error) {
 	pool := NewWorkerPool(options...)
 	if err := pool.invalid(); err != nil {

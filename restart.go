@@ -23,7 +23,7 @@ func (p *WorkerPool) StopWorker(ctx context.Context, name string) error {
 	return p.stopWorker(ctx, s)
 }
 
-// RestartWorker stops one worker as [WorkerPool.StopWorker] does, if it is running, and starts it afresh: with a new execution, at
+// RestartWorker stops one worker as [WorkerPool.StopWorker] does, if it is running, and starts it anew: with a new execution, at
 // attempt 1, deferred if its options say so. Two attempts are never alive together: if the old one has not ended in time, it
 // returns a [*StopError] and starts nothing.
 //
@@ -42,7 +42,7 @@ func (p *WorkerPool) RestartWorker(ctx context.Context, name string) error {
 		return ErrPoolNotStarted
 	}
 
-	// Nobody who waits for the end of all workers shall take the time between the two executions for it.
+	// Run and Wait must not take the time between the two executions for the end of all workers.
 	p.mu.Lock()
 	g.gate.enter()
 	p.mu.Unlock()
@@ -65,7 +65,7 @@ func (p *WorkerPool) RestartWorker(ctx context.Context, name string) error {
 	return nil
 }
 
-// supervisor returns who runs a worker, nil if nobody does.
+// supervisor returns the last generation and its supervisor of a worker; nil where there is none.
 func (p *WorkerPool) supervisor(name string) (*generation, *supervisor) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

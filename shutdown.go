@@ -48,7 +48,7 @@ func (p *WorkerPool) shutdown(ctx context.Context, g *generation) error {
 	case <-ctx.Done():
 	}
 
-	// Before those whose turn has not come are cancelled: all who remain are told of, not those of them who are slow to leave.
+	// Before the later stages are cancelled, so that the error lists every worker that is still running now.
 	err := p.newStopError(ctx, g.order...)
 	for _, stage := range g.stages {
 		stage.cancel(g.cause)

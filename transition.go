@@ -9,11 +9,14 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Transition is one change of a worker, as a listener is told of it ([WithGlobalListener]).
+// Transition is one change of a worker, as a listener gets it ([WithGlobalListener]).
+//
+// The stack of a panic is in Err, a [*PanicError]; that of a Goexit or a missed heartbeat is in the log and in the LastStack of the
+// worker's report.
 type Transition struct {
 	Worker      string // its name
-	ExecutionID string // of the attempt
-	Attempt     int    // 0 before the first
+	ExecutionID string // of the attempt, unique
+	Attempt     int    // its number, 0 before the first; begins anew at 1 after a healthy attempt ([WithHealthyAfter])
 	From, To    WorkerStatus
 	Message     string // the text of the event and of the log record
 	Err         error  // what the attempt failed with, or ErrHeartbeatMissed; nil for other transitions
@@ -108,7 +111,7 @@ type detail struct {
 }
 
 // record applies one transition: it alone writes the status, the events, the counters and the log of a worker, and calls the
-// listener.
+// listener. The first one launches the next worker, before user code runs.
 func (s *supervisor) record(k kind, d *detail) {
 	from, to := s.status, transitions[k].to
 	if to == unchanged {
@@ -200,7 +203,7 @@ func (s *supervisor) log(level zerolog.Level, message string, d *detail) {
 	defer func() { _ = recover() }()
 
 	event := s.logger.WithLevel(level)
-	if d.stack != "" {
+	if d.stack != "" { // which the message has the error of
 		event.Str("stack", d.stack)
 	} else if d.err != nil {
 		event.Str(zerolog.ErrorFieldName, d.text)

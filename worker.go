@@ -22,7 +22,8 @@
 //	Running ─ own context done, returned its error ─▶ Stopped       Deferred, Waiting ─ own context done ─▶ Stopped
 //	Running ─ heartbeat missed ─▶ Stuck ─ beats again ─▶ Running,   Stuck ─ Run returns ─▶ Error
 //
-// An attempt ends with an error, a panic or a [runtime.Goexit] alike: in [Error].
+// With [RestartAlways], Success is followed by another attempt as Error is. A worker that was told to stop while it was Stuck ends as
+// if it had been Running.
 //
 // # Restarting
 //
@@ -39,8 +40,8 @@
 // [ErrPoolStopped], [ErrWorkerStopped], [ErrHeartbeatMissed], the [*WorkerError] of a worker with [WithStopPoolOnFailure], or what
 // ended the context of Start.
 //
-// Nothing can end a goroutine from outside. A stop that takes too long therefore returns a [*StopError], which tells who has not
-// ended, and where it is.
+// Nothing can end a goroutine from outside. A stop that takes too long therefore returns a [*StopError], which names the workers
+// that have not ended, and tells where they are.
 //
 // # Concurrency
 //
@@ -51,7 +52,7 @@
 // # Names
 //
 // Some names, such as Id or WorkerExecutionID, are not what Go's conventions ask for: they mirror the documented API of the
-// published github.com/ankorstore/yokai/worker, whose place this module takes.
+// published github.com/ankorstore/yokai/worker, which this module replaces.
 package worker
 
 import (

@@ -15,6 +15,7 @@ func main() {
 	defer stop()
 
 	pool := worker.NewWorkerPool(
+		worker.WithGlobalStopTimeout(10*time.Second),
 		worker.WithWorker(worker.NewPeriodicWorker("clock", time.Second, func(context.Context) error {
 			log.Print("it is ", time.Now().Format(time.TimeOnly))
 			return nil
