@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A reader and its writer share a connection: where one has given up, both start afresh.
+// A reader and its writer share a connection: where one has given up, both start anew.
 func newShop(newConnection, reader, writer, mailer worker.HandlerFunc) *worker.WorkerPool {
 	billing := worker.NewWorkerPool(
 		worker.WithGlobalStopTimeout(10*time.Second),
