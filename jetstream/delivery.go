@@ -12,15 +12,22 @@ import (
 
 // delivery is a message that the session holds: it waits for a handler, or is being handled.
 type delivery struct {
-	msg      jetstream.Msg
-	number   uint64 // how often the message was delivered by now, this time included
-	sequence uint64 // of the message in its stream, 0 where that is unknown
+	msg    jetstream.Msg
+	id     identity
+	number atomic.Uint64 // how often the message was delivered by now, this time included
 
-	answer atomic.Int32 // an answer
+	answer  atomic.Int32 // an answer
+	handled bool         // with success, and acked by the worker: written and read by the handler's goroutine
 
 	// The fields below are guarded by the inbox.
 	place int           // where it is among the held ones
 	fresh time.Duration // the server has heard of it no earlier than then, as of the inbox's clock
+}
+
+// identity tells a message from all others. Its sequence alone would not: a stream that was lost and made anew counts from 1 again.
+type identity struct {
+	sequence uint64 // in the stream, 0 where that is unknown
+	stored   uint64 // when the stream got it
 }
 
 // answer is what the server is told about a delivery. It is given once.
@@ -33,8 +40,9 @@ const (
 )
 
 func newDelivery(msg jetstream.Msg) *delivery {
-	d := &delivery{msg: msg}
-	d.number, d.sequence = numbers(msg)
+	number, id := numbers(msg)
+	d := &delivery{msg: msg, id: id}
+	d.number.Store(number)
 
 	return d
 }
@@ -46,17 +54,17 @@ func (d *delivery) claim(a answer) bool {
 
 // covers returns whether the answer of this delivery is good for another one, too: a redelivery of the same message.
 func (d *delivery) covers(other *delivery) bool {
-	return d.sequence != 0 && d.sequence == other.sequence && d.answer.Load() != answered
+	return d.id == other.id && d.id != identity{} && d.answer.Load() != answered
 }
 
 // attempts is the delivery's number as backoffs take it.
 func (d *delivery) attempts() int {
-	return int(min(d.number, math.MaxInt32))
+	return int(min(d.number.Load(), math.MaxInt32))
 }
 
 // isLast returns whether the server will not deliver the message again.
 func (t *terms) isLast(d *delivery) bool {
-	return t.maxDeliver > 0 && d.number >= t.maxDeliver
+	return t.maxDeliver > 0 && d.number.Load() >= t.maxDeliver
 }
 
 // The reply subject tells what is to be known:
@@ -68,9 +76,9 @@ const (
 	shortAckDots = 6 // after the prefix
 )
 
-// numbers returns how often a message was delivered, and its number in the stream. It reads just that, since a message's whole
-// metadata cost more than all else that is done to receive it.
-func numbers(msg jetstream.Msg) (count, sequence uint64) {
+// numbers returns how often a message was delivered, and which one it is. It reads just that, since a message's whole metadata
+// cost more than all else that is done to receive it.
+func numbers(msg jetstream.Msg) (count uint64, id identity) {
 	rest, ok := strings.CutPrefix(msg.Reply(), ackPrefix)
 	before := 2 // tokens before the count
 	if strings.Count(rest, ".") > shortAckDots {
@@ -79,18 +87,23 @@ func numbers(msg jetstream.Msg) (count, sequence uint64) {
 	for range before {
 		_, rest, _ = strings.Cut(rest, ".")
 	}
-	first, rest, _ := strings.Cut(rest, ".")
-	second, _, _ := strings.Cut(rest, ".")
-	count, badCount := strconv.ParseUint(first, 10, 64)
-	sequence, badSequence := strconv.ParseUint(second, 10, 64)
-	if ok && badCount == nil && badSequence == nil {
-		return count, sequence
+
+	var read [4]uint64 // count, stream sequence, consumer sequence and time
+	for i := range read {
+		var token string
+		var err error
+		token, rest, _ = strings.Cut(rest, ".")
+		read[i], err = strconv.ParseUint(token, 10, 64)
+		ok = ok && err == nil
+	}
+	if ok {
+		return read[0], identity{sequence: read[1], stored: read[3]}
 	}
 
 	metadata, err := msg.Metadata()
 	if err != nil {
-		return 1, 0
+		return 1, identity{}
 	}
 
-	return metadata.NumDelivered, metadata.Sequence.Stream
+	return metadata.NumDelivered, identity{metadata.Sequence.Stream, uint64(metadata.Timestamp.UnixNano())}
 }

@@ -23,6 +23,8 @@ type inbox struct {
 	mu       sync.Mutex  // guards the fields below
 	held     []*delivery // in no order: the queued ones, and those being handled
 	queue    queue       // those that no handler has begun; empty while a handler is free
+	newest   uint64      // the highest stream sequence received
+	recent   recent      // as many as the inbox may hold: no more than that can cross their acks
 	handlers int         // goroutines that handle, at most concurrency
 	pulls    map[*pull]struct{}
 	wanted   int           // asked for, and not yet received
@@ -42,7 +44,14 @@ const (
 )
 
 func newInbox(concurrency, maxBatch int) *inbox {
-	return &inbox{concurrency: concurrency, maxBatch: maxBatch, ramp: concurrency, pulls: map[*pull]struct{}{}, started: time.Now()}
+	return &inbox{
+		concurrency: concurrency,
+		maxBatch:    maxBatch,
+		started:     time.Now(),
+		recent:      recent{limit: concurrency + maxPrefetch},
+		pulls:       map[*pull]struct{}{},
+		ramp:        concurrency,
+	}
 }
 
 // now is the time since the session began, which takes one look at a clock instead of two.
@@ -93,6 +102,7 @@ func (b *inbox) prefetchLocked() int {
 type receipt struct {
 	taken    bool // it is held now
 	covered  bool // not taken, since the message is held already: its coming answer is good for this delivery, too
+	handled  bool // not taken, since the message has just been handled
 	start    bool // a handler has to be started with it
 	complete bool // it was the last one of its pull
 }
@@ -104,8 +114,7 @@ func (b *inbox) receive(p *pull, d *delivery, last bool) receipt {
 	defer b.mu.Unlock()
 
 	r := receipt{complete: b.countLocked(p, 1)}
-	if d.number > 1 && slices.ContainsFunc(b.held, func(held *delivery) bool { return held.covers(d) }) {
-		r.covered = true
+	if b.knownLocked(d, &r) {
 		return r
 	}
 	if b.state == ended || b.state == stopping && !last {
@@ -122,6 +131,27 @@ func (b *inbox) receive(p *pull, d *delivery, last bool) receipt {
 	}
 
 	return r
+}
+
+// knownLocked looks for the message among those that are held or have just been handled. It looks only where there is a reason to.
+//
+// A message may be held and come as delivered for the first time, if the server has lost its record of the first time. One that was
+// handled is then not known any more: somebody may have reset the consumer to have it handled again.
+func (b *inbox) knownLocked(d *delivery, r *receipt) bool {
+	number := d.number.Load()
+	unheardOf := number == 1 && d.id.sequence > b.newest
+	b.newest = max(b.newest, d.id.sequence)
+	if unheardOf {
+		return false
+	}
+
+	if i := slices.IndexFunc(b.held, func(held *delivery) bool { return held.covers(d) }); i >= 0 {
+		r.covered = true
+		b.held[i].number.Store(max(number, b.held[i].number.Load())) // a failure is judged by the message's last delivery
+	}
+	r.handled = !r.covered && number > 1 && b.recent.has(d.id)
+
+	return r.covered || r.handled
 }
 
 // forget closes a pull that is not going to be answered any more.
@@ -153,6 +183,9 @@ func (b *inbox) release(d *delivery, took time.Duration) (next *delivery, plan *
 	defer b.mu.Unlock()
 
 	b.removeLocked(d)
+	if d.handled {
+		b.recent.add(d.id)
+	}
 	if b.pace == 0 {
 		b.pace = took
 	}

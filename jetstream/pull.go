@@ -59,6 +59,8 @@ func (s *session) receive(p *pull, msg jetstream.Msg) {
 	switch {
 	case r.taken:
 		s.series.received(d)
+	case r.handled:
+		_ = d.msg.Ack() // the first ack may be lost; so may this one, but then the message comes again
 	case !r.covered:
 		s.handBack(d)
 	}

@@ -63,7 +63,7 @@ func (s *series) observe(consumer jetstream.Consumer, held *inbox) (end func()) 
 
 // received counts a delivery that is held from now on.
 func (s *series) received(d *delivery) {
-	if s != nil && d.number > 1 {
+	if s != nil && d.number.Load() > 1 {
 		s.counters[countRedelivered].Inc()
 	}
 }

@@ -45,8 +45,8 @@ func (s *session) startSpan(d *delivery) (context.Context, oteltrace.Span) {
 			attribute.String("messaging.destination.name", s.stream),
 			attribute.String("messaging.consumer.group.name", s.consumer),
 			attribute.String("messaging.nats.subject", d.msg.Subject()),
-			attribute.Int64("messaging.nats.stream_sequence", int64(d.sequence)),
-			attribute.Int64("messaging.nats.delivery", int64(d.number)),
+			attribute.Int64("messaging.nats.stream_sequence", int64(d.id.sequence)),
+			attribute.Int64("messaging.nats.delivery", int64(d.number.Load())),
 		)
 	}
 

@@ -56,7 +56,7 @@ func (s *session) judge(d *delivery, err error) *verdict {
 // again decides on a message whose handling failed, and might succeed another time.
 func (s *session) again(d *delivery, err error, text string) *verdict {
 	if s.isLast(d) {
-		text = fmt.Sprintf("delivery %d of %d failed: %s", d.number, s.maxDeliver, text)
+		text = fmt.Sprintf("delivery %d of %d failed: %s", d.number.Load(), s.maxDeliver, text)
 		return &verdict{action: terminate, err: err, text: text}
 	}
 
@@ -89,7 +89,9 @@ func (s *session) settle(ctx context.Context, d *delivery, v *verdict) {
 	}
 
 	// A handler that has acknowledged the message by itself has decided.
-	if err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
+	own := !errors.Is(err, jetstream.ErrMsgAlreadyAckd)
+	d.handled = v == nil && own
+	if err != nil && own {
 		s.logMessage(ctx, zerolog.WarnLevel, d).Err(err).Msg("message could not be settled, it may be delivered again")
 	}
 }
@@ -158,6 +160,6 @@ func (s *session) logMessage(ctx context.Context, level zerolog.Level, d *delive
 	return worker.CtxLogger(ctx).WithLevel(level).
 		Str("stream", s.stream).
 		Str("consumer", s.consumer).
-		Uint64("sequence", d.sequence).
-		Uint64("delivery", d.number)
+		Uint64("sequence", d.id.sequence).
+		Uint64("delivery", d.number.Load())
 }
