@@ -25,6 +25,11 @@
 // Delivery is at least once: a replica that dies between a handler's return and the server's receipt of the ack leaves a message
 // that is handled again. Handlers should therefore be idempotent.
 //
+// A server that restarts, or a new leader of the consumer, redelivers at once what is out and was published longer ago than AckWait:
+// its record of a delivery has the time of publication, until an in-progress signal puts that right. A worker does not handle again
+// what it holds or has just handled, and acks it again where need be. Another replica cannot know; so what one replica held at the
+// restart, at most its concurrency and what it had prefetched, may be handled by another one, too.
+//
 // # Failures
 //
 // What ends a consumer worker as such is left to the pool's restart policy: a closed connection, a deleted consumer or stream, a
