@@ -38,7 +38,7 @@ type Metrics struct {
 
 // source is what is asked when metrics are collected, of the workers of one label.
 type source struct {
-	consumer jetstream.Consumer // of the last one that began; nil while it does not run
+	consumer jetstream.Consumer // of the last one that began
 	inboxes  map[*inbox]struct{}
 }
 
@@ -108,7 +108,7 @@ func (m *Metrics) collectInFlight(metrics chan<- prometheus.Metric) map[string]j
 		for inbox := range source.inboxes {
 			held[label] += inbox.inFlight()
 		}
-		if source.consumer != nil {
+		if len(source.inboxes) > 0 {
 			consumers[label] = source.consumer
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ankorstore/yokai/worker"
 	workerjetstream "github.com/ankorstore/yokai/worker/jetstream"
@@ -167,6 +168,29 @@ my_app_jobs_worker_messages_in_flight{worker="my_worker"} 0
 	count, err := testutil.GatherAndCount(registry, names("handling_seconds")...)
 	require.NoError(t, err)
 	assert.Equal(t, 1, count)
+}
+
+// TestMetricsOfTwoPools has the workers of two pools share a consumer, and one of them stop.
+func TestMetricsOfTwoPools(t *testing.T) {
+	_, js := connect(t, startServer(t).ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	metrics := workerjetstream.NewMetrics("My-App", "jobs")
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(metrics)
+	w := workerjetstream.NewConsumerWorker("w", consumer, nothing, workerjetstream.WithMetrics(metrics))
+	_, stopFirst := run(t, nil, w)
+	_, stopSecond := run(t, nil, w)
+	pending := func() int {
+		count, err := testutil.GatherAndCount(registry, names("pending")...)
+		require.NoError(t, err)
+		return count
+	}
+	require.Eventually(t, func() bool { return pending() == 1 }, patience, time.Millisecond)
+
+	stopSecond()
+	assert.Equal(t, 1, pending())
+	stopFirst()
+	assert.Zero(t, pending())
 }
 
 func names(suffixes ...string) []string {

@@ -55,9 +55,6 @@ func (s *series) observe(consumer jetstream.Consumer, held *inbox) (end func()) 
 		s.metrics.mu.Lock()
 		defer s.metrics.mu.Unlock()
 		delete(own.inboxes, held)
-		if own.consumer == consumer {
-			own.consumer = nil
-		}
 	}
 }
 
