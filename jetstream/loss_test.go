@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"testing"
+	"time"
 
 	workerjetstream "github.com/ankorstore/yokai/worker/jetstream"
 	"github.com/nats-io/nats.go/jetstream"
@@ -35,6 +36,26 @@ func TestDeletedConsumerIsAnError(t *testing.T) {
 			assert.ErrorContains(t, err, "consumer c of stream JOBS: ")
 		})
 	}
+}
+
+// TestStreamDeletedUnderHandlersIsAnErrorAtOnce has nobody left to give a receipt for the ack of what is being handled.
+func TestStreamDeletedUnderHandlersIsAnErrorAtOnce(t *testing.T) {
+	_, js := connect(t, startServer(t).ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	began, finish := make(chan struct{}), make(chan struct{})
+	_, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+		close(began)
+		<-finish
+		return nil
+	}, workerjetstream.WithDoubleAck()))
+	publish(t, js, "jobs", "a")
+	receive(t, began)
+
+	require.NoError(t, js.DeleteStream(t.Context(), "JOBS"))
+	deleted := time.Now()
+	close(finish)
+	assert.ErrorContains(t, receive(t, result), "not found")
+	assert.Less(t, time.Since(deleted), 5*time.Second)
 }
 
 func TestClosedConnectionIsAnError(t *testing.T) {

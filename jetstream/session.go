@@ -29,6 +29,7 @@ type session struct {
 	inbox   *inbox
 	pulling []jetstream.PullConsumeOpt
 
+	lost   atomic.Bool   // something has failed
 	failed chan error    // why the session shall end; one place, since the first reason counts
 	doubts chan struct{} // asks for a look at the consumer; one place, since one look answers all
 }
@@ -78,6 +79,7 @@ func (s *session) run() error {
 
 // fail ends the session with an error.
 func (s *session) fail(err error) {
+	s.lost.Store(true)
 	select {
 	case s.failed <- fmt.Errorf("consumer %s of stream %s: %w", s.consumer, s.stream, err):
 	default:

@@ -184,6 +184,29 @@ func TestMessageInItsLastDeliveryIsNotHandedBack(t *testing.T) {
 	waitForAckPending(t, consumer, 0)
 }
 
+// TestStopWhileDisconnected has nobody to hand anything back to.
+func TestStopWhileDisconnected(t *testing.T) {
+	server := runServer(t, t.TempDir(), -1)
+	_, js := connect(t, server.ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	began, finish := make(chan struct{}, 4), make(chan struct{})
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+		began <- struct{}{}
+		<-finish
+		return nil
+	}, workerjetstream.WithConcurrency(2)))
+	publish(t, js, "jobs", "a", "b", "c", "d")
+	collect(t, began, 2)
+	stopServer(server)
+
+	stopped := time.Now()
+	stop()
+	close(finish)
+	require.NoError(t, receive(t, result))
+	assert.Less(t, time.Since(stopped), 6*time.Second, "the server is waited for twice, for 2 s each")
+	assert.Empty(t, began)
+}
+
 func TestStopOfAnIdleWorkerIsImmediate(t *testing.T) {
 	_, js := connect(t, startServer(t).ClientURL())
 	consumer := newStream(t, js, jetstream.ConsumerConfig{})

@@ -97,15 +97,16 @@ func (s *session) settle(ctx context.Context, d *delivery, v *verdict) {
 }
 
 // doubleAck acks until the server says that it knows. A receipt may be lost with the connection, and a server that is about to
-// stop or has just started gives none; the message is kept meanwhile.
+// stop or has just started gives none; the message is kept meanwhile. Where the consumer is gone, nobody ever will.
 func (s *session) doubleAck(d *delivery) error {
 	for started := time.Now(); ; {
 		err := d.msg.DoubleAck(s.handling)
 		again := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders)
-		if !again || s.handling.Err() != nil || time.Since(started) > ackPatience {
+		if !again || s.lost.Load() || s.handling.Err() != nil || time.Since(started) > ackPatience {
 			return err
 		}
 
+		s.doubt()
 		pause := time.NewTimer(ackPause)
 		select {
 		case <-pause.C:
