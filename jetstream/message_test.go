@@ -192,6 +192,7 @@ func TestHandlersThatMisbehave(t *testing.T) {
 		"panics with nil":   {func(context.Context, jetstream.Msg) error { panic(nil) }, `"error":"recovered panic: panic called with nil`},
 		"goexits":           {func(context.Context, jetstream.Msg) error { runtime.Goexit(); return nil }, `"error":"runtime.Goexit was called"`},
 		"error text panics": {func(context.Context, jetstream.Msg) error { return stringerError(func() string { panic("in Error") }) }, `recovered panic: in Error`},
+		"typed nil error":   {func(context.Context, jetstream.Msg) error { return (*fieldError)(nil) }, `nil pointer dereference`},
 		"error text goexits": {func(context.Context, jetstream.Msg) error {
 			return stringerError(func() string { runtime.Goexit(); return "" })
 		}, `runtime.Goexit`},
@@ -216,11 +217,47 @@ func TestHandlersThatMisbehave(t *testing.T) {
 			stop()
 			assert.Equal(t, 1, strings.Count(logs.String(), "message failed"), logs.String())
 			assert.Contains(t, logs.String(), test.logged)
-			assert.Contains(t, logs.String(), "TestHandlersThatMisbehave", "the stack shows where it came from")
+			assert.Contains(t, logs.String(), "/jetstream_test.", "the stack shows where it came from")
 			execution, err := pool.Execution("w")
 			require.NoError(t, err)
 			assert.Equal(t, 1, execution.CurrentExecutionAttempt(), "the worker itself has not failed")
 			assert.Equal(t, worker.Success, execution.Status())
+		})
+	}
+}
+
+// fieldError is an error whose nil pointer has no text.
+type fieldError struct{ text string }
+
+func (e *fieldError) Error() string { return e.text }
+
+// TestDelayOfAConsumerWithBackOff has a message fail twice: the server counts from BackOff's step what is left of it after the nak.
+func TestDelayOfAConsumerWithBackOff(t *testing.T) {
+	for name, test := range map[string]struct{ delay, second time.Duration }{
+		"longer than BackOff":  {1500 * time.Millisecond, 1500 * time.Millisecond},
+		"shorter than BackOff": {100 * time.Millisecond, 800 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, js := connect(t, startServer(t).ClientURL())
+			consumer := newStream(t, js, jetstream.ConsumerConfig{
+				AckWait: time.Minute, BackOff: []time.Duration{200 * time.Millisecond, time.Second}, MaxDeliver: 5,
+			})
+			attempts := make(chan attempt, 5)
+			run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
+				a := attemptOf(msg)
+				attempts <- a
+				if a.number < 3 {
+					return errors.New("boom")
+				}
+				return nil
+			}, workerjetstream.WithBackoff(worker.ConstantBackoff(test.delay))))
+			publish(t, js, "jobs", "a")
+
+			calls := collect(t, attempts, 3)
+			first, second := calls[1].at.Sub(calls[0].at), calls[2].at.Sub(calls[1].at)
+			assert.InDelta(t, test.delay.Seconds(), first.Seconds(), .15)
+			assert.InDelta(t, test.second.Seconds(), second.Seconds(), .15)
+			settled(t, consumer)
 		})
 	}
 }

@@ -22,9 +22,10 @@ const (
 // terms is what a consumer's configuration means for a worker.
 type terms struct {
 	stream, consumer string
-	ackWait          time.Duration // a message is redelivered after this time without a sign
-	maxDeliver       uint64        // 0 for no bound
-	maxBatch         int           // of one pull, 0 for no bound
+	ackWait          time.Duration   // a message is redelivered after this time without a sign
+	steps            []time.Duration // of the consumer's BackOff, each less AckWait; none without one
+	maxDeliver       uint64          // 0 for no bound
+	maxBatch         int             // of one pull, 0 for no bound
 	pullExpiry       time.Duration
 }
 
@@ -96,6 +97,9 @@ func (w *consumerWorker) termsOf(info *jetstream.ConsumerInfo) terms {
 		maxBatch:   config.MaxRequestBatch,
 		pullExpiry: maxPullExpiry,
 	}
+	for _, step := range config.BackOff {
+		t.steps = append(t.steps, step-config.AckWait)
+	}
 	if config.MaxRequestExpires > 0 {
 		t.pullExpiry = min(t.pullExpiry, config.MaxRequestExpires)
 	}
@@ -104,4 +108,14 @@ func (w *consumerWorker) termsOf(info *jetstream.ConsumerInfo) terms {
 	}
 
 	return t
+}
+
+// nakDelay is the delay to ask the server for. It sets a nak'ed message's clock to AckWait minus that, and redelivers by BackOff's
+// step, if there is one. A delay of 0 is a request to redeliver at once, whatever the step.
+func (t *terms) nakDelay(d *delivery, delay time.Duration) time.Duration {
+	if len(t.steps) == 0 || delay <= 0 {
+		return delay
+	}
+
+	return max(delay-t.steps[min(d.number.Load(), uint64(len(t.steps)))-1], 1)
 }

@@ -85,7 +85,7 @@ func (s *session) settle(ctx context.Context, d *delivery, v *verdict) {
 	case v.action == terminate:
 		err = d.msg.TermWithReason(reason(v.text))
 	default:
-		err = d.msg.NakWithDelay(v.delay)
+		err = d.msg.NakWithDelay(s.nakDelay(d, v.delay))
 	}
 
 	// A handler that has acknowledged the message by itself has decided.

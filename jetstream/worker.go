@@ -59,7 +59,8 @@ type consumerWorker struct {
 // NewConsumerWorker returns a worker that pulls the messages of a consumer and calls handle for each of them.
 //
 // The consumer must acknowledge explicitly ([jetstream.AckExplicitPolicy]) and have an AckWait, as the server sets it by default.
-// Its MaxDeliver is the number of attempts that a message has, its BackOff shortens AckWait as usual.
+// Its MaxDeliver is the number of attempts that a message has. Its BackOff stands for AckWait as usual, and a failed message waits for
+// what a step has more than the first one at least, whatever [WithBackoff] says.
 //
 // handle is called from up to [WithConcurrency] goroutines at once. It must not acknowledge the message in any way: its result
 // does, as the package comment says. Its context carries the worker's logger, ids and tracer, and a span of its own that is linked
