@@ -1,7 +1,6 @@
 package jetstream
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -81,7 +80,7 @@ func (b *inbox) planLocked() *pull {
 		free = min(free, b.maxBatch)
 	}
 
-	p := &pull{left: free}
+	p := &pull{left: free, newest: b.newest}
 	b.pulls[p] = struct{}{}
 	b.wanted += free
 	b.ramp = min(2*b.ramp, maxPrefetch)
@@ -114,7 +113,7 @@ func (b *inbox) receive(p *pull, d *delivery, last bool) receipt {
 	defer b.mu.Unlock()
 
 	r := receipt{complete: b.countLocked(p, 1)}
-	if b.knownLocked(d, &r) {
+	if b.knownLocked(p, d, &r) {
 		return r
 	}
 	if b.state == ended || b.state == stopping && !last {
@@ -131,27 +130,6 @@ func (b *inbox) receive(p *pull, d *delivery, last bool) receipt {
 	}
 
 	return r
-}
-
-// knownLocked looks for the message among those that are held or have just been handled. It looks only where there is a reason to.
-//
-// A message may be held and come as delivered for the first time, if the server has lost its record of the first time. One that was
-// handled is then not known any more: somebody may have reset the consumer to have it handled again.
-func (b *inbox) knownLocked(d *delivery, r *receipt) bool {
-	number := d.number.Load()
-	unheardOf := number == 1 && d.id.sequence > b.newest
-	b.newest = max(b.newest, d.id.sequence)
-	if unheardOf {
-		return false
-	}
-
-	if i := slices.IndexFunc(b.held, func(held *delivery) bool { return held.covers(d) }); i >= 0 {
-		r.covered = true
-		b.held[i].number.Store(max(number, b.held[i].number.Load())) // a failure is judged by the message's last delivery
-	}
-	r.handled = !r.covered && number > 1 && b.recent.has(d.id)
-
-	return r.covered || r.handled
 }
 
 // forget closes a pull that is not going to be answered any more.

@@ -11,8 +11,9 @@ import (
 // pull asks the server for a number of messages and ends with the last of them. Pulls of a fixed size, instead of one that goes on
 // for ever, keep what a worker holds under the inbox's control.
 type pull struct {
-	// Both are guarded by the inbox.
-	left    int // messages still to come
+	// All are guarded by the inbox.
+	left    int    // messages still to come
+	newest  uint64 // the highest stream sequence received by it, or by any pull before it was planned
 	context jetstream.ConsumeContext
 }
 
