@@ -133,7 +133,7 @@ func jetStreamTargets() []Target {
 			AtLeast: 0.9,
 		},
 		{
-			Text: "messages per second of two replicas, to one", Of: metric(sample.Replicas, replicaAtOnce, sample.ReplicaGain),
+			Text: "messages per second of two replicas of " + integer(fewAtOnce) + " at once, to one", Of: metric(sample.Replicas, fewAtOnce, sample.ReplicaGain),
 			AtLeast: 1.9,
 		},
 	})

@@ -20,7 +20,7 @@ const (
 
 const (
 	streamed         = 100_000 // messages of [JetStream]
-	streamedReplicas = 40_000  // messages of [Replicas], whose handlers wait for a millisecond
+	streamedReplicas = 2500    // messages of [Replicas] for each that is handled at once: some seconds, as handlers wait for a millisecond
 )
 
 // clients has the client of the command that measures.
@@ -40,8 +40,9 @@ func jetStream(c contender.Contender, concurrency int) (Values, error) {
 func replicas(_ contender.Contender, concurrency int) (Values, error) {
 	var rates [2]float64
 	for i := range rates {
-		rate, err := messageRate("-concurrency", strconv.Itoa(concurrency), "-messages", strconv.Itoa(streamedReplicas),
-			"-wait", "1ms", "-replicas", strconv.Itoa(i+1))
+		n := i + 1
+		rate, err := messageRate("-concurrency", strconv.Itoa(concurrency), "-messages", strconv.Itoa(n*concurrency*streamedReplicas),
+			"-wait", "1ms", "-replicas", strconv.Itoa(n))
 		if err != nil {
 			return nil, err
 		}

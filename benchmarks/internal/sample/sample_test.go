@@ -76,7 +76,7 @@ func TestJetStream(t *testing.T) {
 
 	assert.Positive(t, take(t, sample.JetStream, contender.Goroutines, 1)[sample.MessageRate])
 	assert.Positive(t, take(t, sample.JetStream, contender.Ours, 64)[sample.MessageRate])
-	values := take(t, sample.Replicas, contender.Ours, 16)
+	values := take(t, sample.Replicas, contender.Ours, 4)
 	assert.Equal(t, values[sample.TwoReplicasRate]/values[sample.OneReplicaRate], values[sample.ReplicaGain])
 }
 
