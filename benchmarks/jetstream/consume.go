@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
@@ -27,35 +25,36 @@ func (s setup) serve(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.consumeWorker(ctx, filled, newCountdown(s.messages)); err != nil {
-		return err
+	if s.client == "bare" {
+		return s.consumeBare(filled)
 	}
 
-	select {}
+	return s.consumeWorker(ctx, filled)
 }
 
 // consumeWorker handles messages in a pool.
-func (s setup) consumeWorker(ctx context.Context, filled jetstream.Consumer, count *countdown) (stop func() error, err error) {
+func (s setup) consumeWorker(ctx context.Context, filled jetstream.Consumer) error {
 	w := workerjetstream.NewConsumerWorker("bench", filled, func(context.Context, jetstream.Msg) error {
-		s.handle(count)
+		s.handle()
 		return nil
 	}, workerjetstream.WithConcurrency(s.concurrency), workerjetstream.WithMetrics(workerjetstream.NewMetrics("", "")))
 	pool, err := worker.NewDefaultWorkerPoolFactory().Create(worker.WithWorker(w))
 	if err != nil {
-		return nil, err
+		return err
 	}
 
-	return pool.Stop, pool.Start(ctx)
+	return pool.Run(ctx)
 }
 
 // consumeBare handles messages with the client alone. For a concurrency it starts a goroutine for each message.
 //
 // Consume does not ask for more while its last request is still being sent, as it sees it. Where the goroutine that sends stands still
 // after sending for as long as all that was asked for takes to be handled, as on a machine with too much to do, no message is left to
-// have it ask, and it stalls until the heartbeat is found missing.
-func (s setup) consumeBare(_ context.Context, filled jetstream.Consumer, count *countdown) (stop func() error, err error) {
+// have it ask, and it stalls until the heartbeat is found missing. That is the error that is returned, since it is no measurement.
+func (s setup) consumeBare(filled jetstream.Consumer) error {
+	failed := make(chan error, 1) // one place, since the first error counts
 	handle := func(msg jetstream.Msg) {
-		s.handle(count)
+		s.handle()
 		_ = msg.Ack()
 	}
 	places := make(chan struct{}, s.concurrency)
@@ -69,49 +68,22 @@ func (s setup) consumeBare(_ context.Context, filled jetstream.Consumer, count *
 			defer func() { <-places }()
 			handle(msg)
 		}()
-	}, jetstream.PullHeartbeat(time.Second), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { count.fail(err) }))
+	}, jetstream.PullHeartbeat(time.Second), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+		select {
+		case failed <- err:
+		default:
+		}
+	}))
 	if err != nil {
-		return nil, err
+		return err
 	}
+	defer consuming.Stop()
 
-	return func() error {
-		consuming.Drain()
-		<-consuming.Closed()
-		return nil
-	}, nil
+	return <-failed
 }
 
-func (s setup) handle(count *countdown) {
+func (s setup) handle() {
 	if s.wait > 0 {
 		<-time.After(s.wait)
-	}
-	count.handled()
-}
-
-// countdown counts messages.
-type countdown struct {
-	left   atomic.Int64
-	done   chan struct{} // closed by the last message
-	bar    sync.Once
-	failed chan error // one place, since the first error counts
-}
-
-func newCountdown(n int) *countdown {
-	c := &countdown{done: make(chan struct{}), failed: make(chan error, 1)}
-	c.left.Store(int64(n))
-
-	return c
-}
-
-func (c *countdown) handled() {
-	if c.left.Add(-1) <= 0 {
-		c.bar.Do(func() { close(c.done) })
-	}
-}
-
-func (c *countdown) fail(err error) {
-	select {
-	case c.failed <- err:
-	default:
 	}
 }

@@ -18,7 +18,7 @@ func main() {
 	client := flag.String("client", "worker", "worker or bare")
 	concurrency := flag.Int("concurrency", 1, "`number` of messages handled at once, in each replica")
 	messages := flag.Int("messages", 100_000, "`number` of messages")
-	replicas := flag.Int("replicas", 0, "`number` of replicas as processes of their own, 0 for none")
+	replicas := flag.Int("replicas", 1, "`number` of replicas, each a process of its own")
 	wait := flag.Duration("wait", 0, "what a handler waits")
 	flag.Parse()
 

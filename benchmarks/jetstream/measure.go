@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -53,18 +54,15 @@ func (s setup) measure(ctx context.Context) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if s.replicas > 0 {
-		return s.measureReplicas(ctx, srv.ClientURL(), js)
-	}
 
-	// A round in which the client itself lost its way is no measurement: see [setup.consumeBare].
+	// A round in which a replica has ended is no measurement: see [setup.consumeBare].
 	for range tries {
-		if rate, err := s.measureHere(ctx, js); !errors.Is(err, jetstream.ErrNoHeartbeat) {
+		if rate, err := s.measureReplicas(ctx, srv.ClientURL(), js); !errors.Is(err, context.Canceled) {
 			return rate, err
 		}
 	}
 
-	return 0, jetstream.ErrNoHeartbeat
+	return 0, errors.New("no replica gets through a round")
 }
 
 // fill makes a stream of messages.
@@ -99,35 +97,6 @@ func newConsumer(ctx context.Context, js jetstream.JetStream) (jetstream.Consume
 	return js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{Durable: consumer, MaxAckPending: -1})
 }
 
-// measureHere has the messages handled in this process.
-func (s setup) measureHere(ctx context.Context, js jetstream.JetStream) (float64, error) {
-	filled, err := newConsumer(ctx, js)
-	if err != nil {
-		return 0, err
-	}
-	consume := s.consumeWorker
-	if s.client == "bare" {
-		consume = s.consumeBare
-	}
-
-	count := newCountdown(s.messages)
-	begin := time.Now()
-	stop, err := consume(ctx, filled, count)
-	if err != nil {
-		return 0, err
-	}
-	var failure error
-	select {
-	case <-count.done:
-	case failure = <-count.failed:
-	case <-time.After(patience):
-		failure = errors.New("too slow")
-	}
-	took := time.Since(begin)
-
-	return float64(s.messages) / took.Seconds(), errors.Join(failure, stop())
-}
-
 // measureReplicas has the messages handled by replicas. The rate is that between a tenth and nine tenths of them, so that neither
 // the start of processes counts, nor that one of them ends before the other.
 func (s setup) measureReplicas(ctx context.Context, url string, js jetstream.JetStream) (float64, error) {
@@ -135,19 +104,15 @@ func (s setup) measureReplicas(ctx context.Context, url string, js jetstream.Jet
 	if err != nil {
 		return 0, err
 	}
-	ctx, kill := context.WithTimeout(ctx, patience)
-	var replicas []*exec.Cmd
-	defer func() {
-		kill()
-		for _, replica := range replicas {
-			_ = replica.Wait() // it was killed
-		}
-	}()
-
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
+
+	ctx, kill := context.WithTimeout(ctx, patience)
+	var replicas sync.WaitGroup
+	defer replicas.Wait()
+	defer kill()
 	for range s.replicas {
 		replica := exec.CommandContext(ctx, self, os.Args[1:]...)
 		replica.Env = append(os.Environ(), replicaEnv+"="+url)
@@ -155,7 +120,10 @@ func (s setup) measureReplicas(ctx context.Context, url string, js jetstream.Jet
 		if err := replica.Start(); err != nil {
 			return 0, err
 		}
-		replicas = append(replicas, replica)
+		replicas.Go(func() {
+			_ = replica.Wait() // one that was not killed has told why
+			kill()
+		})
 	}
 
 	from, begin, err := s.handled(ctx, filled, s.messages/10)
@@ -174,7 +142,7 @@ func (s setup) measureReplicas(ctx context.Context, url string, js jetstream.Jet
 func (s setup) handled(ctx context.Context, filled jetstream.Consumer, n int) (int, time.Time, error) {
 	for ticker := time.NewTicker(glance); ; <-ticker.C {
 		info, err := filled.Info(ctx)
-		if err != nil {
+		if err := errors.Join(ctx.Err(), err); err != nil {
 			return 0, time.Time{}, err
 		}
 		if acked := s.messages - int(info.NumPending) - info.NumAckPending; acked >= n {

@@ -176,7 +176,8 @@ func jetStreamSection() Section {
 	return Section{
 		Name:  "jetstream",
 		Title: "Messages of NATS JetStream per second, by concurrency",
-		Note:  "With goroutines: the client's own Consume, with a goroutine per message from two at once on. The server is in the same process.",
+		Note: "With goroutines: the client's own Consume, with a goroutine per message from two at once on. The server is a process of " +
+			"its own on the same machine.",
 		Columns: []Column{
 			{integer(oneAtOnce), sample.JetStream, oneAtOnce, sample.MessageRate, count},
 			{integer(manyAtOnce), sample.JetStream, manyAtOnce, sample.MessageRate, count},

@@ -19,7 +19,7 @@ const (
 )
 
 const (
-	streamed         = 100_000 // messages of [JetStream]
+	streamed         = 200_000 // messages of [JetStream]
 	streamedReplicas = 2500    // messages of [Replicas] for each that is handled at once: some seconds, as handlers wait for a millisecond
 )
 
@@ -52,7 +52,7 @@ func replicas(_ contender.Contender, concurrency int) (Values, error) {
 	return Values{OneReplicaRate: rates[0], TwoReplicasRate: rates[1], ReplicaGain: rates[1] / rates[0]}, nil
 }
 
-// messageRate runs the command that measures, in its own module: a process with a server, and others where there are replicas.
+// messageRate runs the command that measures, in its own module: a process with a server, and one for each replica.
 func messageRate(args ...string) (rate float64, err error) {
 	out, err := goCommand(append([]string{"run", "-C", "jetstream", "."}, args...)...)
 	if err != nil {
