@@ -190,8 +190,7 @@ func replicasSection() Section {
 		Name:  "jetstream",
 		Title: "The same by replicas, with handlers that wait for 1 ms",
 		Note: "Each replica is a process that handles " + integer(fewAtOnce) + " or " + integer(someAtOnce) + " messages at once. All share " +
-			"the machine with the server: where it has no cores to spare, as two cores have not with " + integer(someAtOnce) +
-			" at once, the gain shows them, and not what is shared out.",
+			"the machine with the server: where it has no cores to spare, the gain tells of them, and not of what is shared out.",
 	}
 	for _, n := range []int{fewAtOnce, someAtOnce} {
 		of := " of " + integer(n)
