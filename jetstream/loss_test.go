@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strconv"
 	"testing"
@@ -122,6 +123,40 @@ func TestRestartOfTheServerIsBridged(t *testing.T) {
 	assert.Empty(t, result)
 	stop()
 	assert.NoError(t, receive(t, result))
+}
+
+// TestStreamThatWasMadeAnewHasOtherMessages has the server come back with a new stream of the same name, which counts from 1 again.
+func TestStreamThatWasMadeAnewHasOtherMessages(t *testing.T) {
+	dir := t.TempDir()
+	second := runServer(t, dir, -1)
+	_, js := connect(t, second.ClientURL())
+	newStream(t, js, jetstream.ConsumerConfig{})
+	publish(t, js, "jobs", "b")
+	stopServer(second)
+
+	first := runServer(t, t.TempDir(), -1)
+	_, js = connect(t, first.ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	publish(t, js, "jobs", "a")
+	attempts := make(chan attempt, 3)
+	run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
+		a := attemptOf(msg)
+		attempts <- a
+		if a.data == "b" && a.number == 1 {
+			return errors.New("boom")
+		}
+		return nil
+	}))
+	assert.Equal(t, "a", receive(t, attempts).data)
+	settled(t, consumer)
+
+	stopServer(first)
+	second = runServer(t, dir, portOf(t, first.ClientURL()))
+	t.Cleanup(func() { stopServer(second) })
+	for _, b := range collect(t, attempts, 2) {
+		assert.Equal(t, "b", b.data)
+	}
+	settled(t, consumer)
 }
 
 func portOf(t *testing.T, url string) int {
