@@ -158,7 +158,9 @@ func TestRestartHasNothingHandledTwice(t *testing.T) {
 	server := runServer(t, dir, -1)
 	defer func() { stopServer(server) }()
 	port := portOf(t, server.ClientURL())
-	_, js := connect(t, server.ClientURL())
+	conn, _ := connect(t, server.ClientURL())
+	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(500*time.Millisecond)) // that of a receipt, too
+	require.NoError(t, err)
 	consumer := newStream(t, js, jetstream.ConsumerConfig{AckWait: time.Second})
 	var mu sync.Mutex // guards calls
 	calls := map[string]int{}
