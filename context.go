@@ -45,7 +45,7 @@ func (c *attemptContext) Value(key any) any {
 		}
 	}
 
-	if labels := c.supervisor.labels.Value(key); labels != nil {
+	if labels := c.supervisor.goroutineLabels.Value(key); labels != nil {
 		return labels
 	}
 

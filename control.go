@@ -13,7 +13,7 @@ import (
 func (s *supervisor) init(p *WorkerPool, g *generation, planned *plan) {
 	s.plan, s.pool, s.generation = planned, p, g
 	s.stage = g.stageLocked(planned.options.StopStage)
-	s.goroutineLabels = planned.labels
+	s.goroutineLabels = planned.ownLabel
 	if g.labels != nil {
 		s.goroutineLabels = pprof.WithLabels(g.labels, pprof.Labels(pprofLabel, planned.name))
 	}

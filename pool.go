@@ -31,7 +31,7 @@ type plan struct {
 	options      ExecutionOptions
 	firstStart   string // the text of the start of the first attempt
 	series       *workerSeries
-	labels       context.Context // carries the profiler label of the worker, and nothing else
+	ownLabel     context.Context // carries the profiler label of the worker, and nothing else
 }
 
 // NewWorkerPool returns a new [WorkerPool], with optional [WorkerPoolOption]. What is wrong with them is the error of
@@ -152,7 +152,7 @@ func (p *WorkerPool) plan(registration *WorkerRegistration) (*plan, error) {
 		options:      options,
 		firstStart:   transitions[starting].message(1, options.MaxExecutionsAttempts, ""),
 		series:       p.options.Metrics.of(registration.name),
-		labels:       pprof.WithLabels(context.Background(), pprof.Labels(pprofLabel, registration.name)),
+		ownLabel:     pprof.WithLabels(context.Background(), pprof.Labels(pprofLabel, registration.name)),
 	}, nil
 }
 
