@@ -54,7 +54,7 @@ type command interface {
 func run(ctx context.Context, args []string, stderr io.Writer) int {
 	commands := map[string]command{"serve": &serve{}, "produce": &produce{}, "work": &work{}}
 	if len(args) == 0 || commands[args[0]] == nil {
-		fmt.Fprintln(stderr, "usage: jetstream serve|produce|work [flags] (-h shows them)")
+		fmt.Fprintln(stderr, "usage: orders serve|produce|work [flags] (-h shows them)")
 		return exitUsage
 	}
 

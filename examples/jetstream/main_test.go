@@ -139,8 +139,8 @@ func TestCommandLine(t *testing.T) {
 		status int
 		text   string
 	}{
-		"nothing":        {nil, exitUsage, "usage: jetstream serve|produce|work"},
-		"unknown":        {[]string{"sing"}, exitUsage, "usage: jetstream serve|produce|work"},
+		"nothing":        {nil, exitUsage, "usage: orders serve|produce|work"},
+		"unknown":        {[]string{"sing"}, exitUsage, "usage: orders serve|produce|work"},
 		"unknown flag":   {[]string{"work", "-x"}, exitUsage, "-x"},
 		"too much":       {[]string{"produce", "more"}, exitUsage, `unexpected argument "more"`},
 		"help":           {[]string{"serve", "-h"}, exitOK, "-dir folder"},
