@@ -36,6 +36,7 @@ func DefaultWorkerExecutionOptions() ExecutionOptions {
 	return ExecutionOptions{
 		DeferredStartThreshold: DefaultDeferredStartThreshold,
 		MaxExecutionsAttempts:  DefaultMaxExecutionsAttempts,
+		Middlewares:            []Middleware{},
 	}
 }
 

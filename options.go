@@ -220,7 +220,7 @@ func (o PoolOptions) executionOptions(own []WorkerExecutionOption) (ExecutionOpt
 	e := DefaultWorkerExecutionOptions()
 	e.DeferredStartThreshold = o.GlobalDeferredStartThreshold
 	e.MaxExecutionsAttempts = o.GlobalMaxExecutionsAttempts
-	e.Middlewares = slices.Clone(o.GlobalMiddlewares)
+	e.Middlewares = append(e.Middlewares, o.GlobalMiddlewares...)
 	e.Backoff = o.GlobalBackoff
 	e.HealthyAfter = o.GlobalHealthyAfter
 	e.RestartPolicy = o.GlobalRestartPolicy

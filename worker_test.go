@@ -74,7 +74,7 @@ func TestExecutionByHand(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	assert.Equal(t, worker.ExecutionOptions{MaxExecutionsAttempts: 1}, worker.DefaultWorkerExecutionOptions())
+	assert.Equal(t, worker.ExecutionOptions{MaxExecutionsAttempts: 1, Middlewares: []worker.Middleware{}}, worker.DefaultWorkerExecutionOptions())
 
 	generator, metrics, job := uuid.NewDefaultUuidGenerator(), worker.NewWorkerMetrics("n", "s"), do("job", nil)
 	provider := otelsdktrace.NewTracerProvider()
