@@ -55,7 +55,7 @@ func WithDeferredStartThreshold(t float64) WorkerExecutionOption {
 
 // WithMaxExecutionsAttempts sets the worker max execution attempts: how often it is run at most, the first
 // attempt included, as long as it fails. The default is 1. [UnlimitedExecutionsAttempts] means no maximum; 0 and other
-// negative values mean 1.
+// negative values mean one attempt, and are reported as they are.
 func WithMaxExecutionsAttempts(l int) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.MaxExecutionsAttempts = l
@@ -142,10 +142,6 @@ func (o ExecutionOptions) normalized() (ExecutionOptions, error) {
 
 	if o.MaxExecutionsAttempts == UnlimitedExecutionsAttempts && o.Backoff == nil {
 		o.Backoff = ExponentialBackoff(defaultMinBackoff, defaultMaxBackoff)
-	}
-
-	if o.MaxExecutionsAttempts < 1 && o.MaxExecutionsAttempts != UnlimitedExecutionsAttempts {
-		o.MaxExecutionsAttempts = 1
 	}
 
 	return o, nil

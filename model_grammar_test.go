@@ -279,7 +279,7 @@ func (l *life) decide(now step) error {
 	l.report.GaveUp = now.rule.counter == "" && now.rule.kind != "skipped" && now.To == worker.Error
 
 	always := now.rule.kind != "restartingAfterSuccess" && l.last().kind != "succeeded" || l.spec.restartsAlways()
-	exhausted := l.streak == l.report.MaxAttempts
+	exhausted := l.streak >= l.report.MaxAttempts && l.report.MaxAttempts != worker.UnlimitedExecutionsAttempts
 	switch {
 	case !always:
 		return fmt.Errorf("with a policy that does not restart after a success")

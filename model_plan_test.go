@@ -261,12 +261,7 @@ func (p *poolSpec) punctual() bool {
 // The methods below say which options a worker has in the end: its own, else the pool's, else the default.
 
 func (w *workerSpec) maxAttempts() int {
-	n := resolve(w.attempts, w.pool.attempts, 1)
-	if n < 1 && n != worker.UnlimitedExecutionsAttempts {
-		return 1
-	}
-
-	return n
+	return resolve(w.attempts, w.pool.attempts, 1)
 }
 
 func (w *workerSpec) deferral() float64      { return resolve(w.settings.deferral, w.pool.deferral, 0) }

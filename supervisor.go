@@ -177,7 +177,7 @@ func (s *supervisor) decide() {
 	case s.outcome.permanent:
 		s.gaveUp = s.mayRunAgain()
 		s.record(permanent, &detail{})
-	case s.streak == s.options.MaxExecutionsAttempts:
+	case s.options.MaxExecutionsAttempts != UnlimitedExecutionsAttempts && s.streak >= s.options.MaxExecutionsAttempts:
 		s.gaveUp = s.status == Error && s.mayRunAgain()
 		s.record(exhausted, &detail{})
 	case !s.mayRunAgain():

@@ -95,22 +95,29 @@ func TestOptions(t *testing.T) {
 }
 
 func TestMaximumOfAttempts(t *testing.T) {
-	for maximum, text := range map[int]string{-7: "1/1", 0: "1/1", 1: "1/1", 2: "1/2", -1: "1/unlimited"} {
-		bounded := max(maximum, 1)
+	for maximum, test := range map[int]struct {
+		text string
+		runs int
+	}{-7: {"-7", 1}, 0: {"0", 1}, 1: {"1", 1}, 2: {"2", 2}, -1: {"unlimited", 3}} {
+		runs := 0
+		job := do("job", func(context.Context) error {
+			if runs++; runs == 3 {
+				return worker.Permanent(errors.New("boom"))
+			}
+			return errors.New("boom")
+		})
 		pool := newPool(t,
 			worker.WithGlobalMaxExecutionsAttempts(maximum),
-			worker.WithWorker(do("job", succeed)),
+			worker.WithWorker(job, worker.WithBackoff(worker.ConstantBackoff(0))),
 			worker.WithWorker(do("own", succeed), worker.WithMaxExecutionsAttempts(9)),
 		)
-		require.NoError(t, pool.Start(t.Context()))
-		require.NoError(t, pool.Stop())
+		require.EqualError(t, pool.Run(t.Context()), "worker job: boom")
 
+		assert.Equal(t, test.runs, runs, maximum)
 		e := execution(t, pool, "job")
-		assert.True(t, e.HasEvent("starting execution attempt "+text), "%d: %v", maximum, e.Events())
-		if maximum == worker.UnlimitedExecutionsAttempts {
-			bounded = worker.UnlimitedExecutionsAttempts
-		}
-		assert.Equal(t, bounded, e.MaxExecutionsAttempts())
+		assert.Equal(t, "starting execution attempt 1/"+test.text, messages(e)[0])
+		assert.Equal(t, maximum != worker.UnlimitedExecutionsAttempts, e.HasEvent("max execution attempts reached"))
+		assert.Equal(t, maximum, e.MaxExecutionsAttempts())
 		assert.Equal(t, 9, execution(t, pool, "own").MaxExecutionsAttempts(), "a worker's own option wins")
 	}
 }

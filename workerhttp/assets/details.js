@@ -55,7 +55,7 @@ export class Details {
     const facts = {
       "Worker": worker.name,
       "Execution": worker.executionId || none,
-      "Attempt": worker.attempt ? `${worker.attempt} of ${worker.maxAttempts < 0 ? "unlimited" : worker.maxAttempts}` : none,
+      "Attempt": worker.attempt ? `${worker.attempt} of ${worker.maxAttempts === -1 ? "unlimited" : worker.maxAttempts}` : none,
       "Status since": time(worker.since),
       "Attempt started": time(worker.startedAt),
       "Attempt ended": time(worker.endedAt),

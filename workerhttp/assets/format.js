@@ -44,7 +44,7 @@ export function exactTime(ms) {
 
 // ordinal tells an attempt of how many.
 export function ordinal(attempt, max) {
-  return attempt ? `${attempt}/${max < 0 ? "∞" : max}` : "–";
+  return attempt ? `${attempt}/${max === -1 ? "∞" : max}` : "–";
 }
 
 // plural counts things.
