@@ -92,7 +92,7 @@ func TestPublishedStatuses(t *testing.T) {
 	}, rows)
 }
 
-// A maximum of 0 is reported as the one run that it is.
+// A maximum of 0 is one run, and reported as it was given.
 func TestPublishedMaximumOfZero(t *testing.T) {
 	pool := worker.NewWorkerPool(
 		worker.WithGlobalMaxExecutionsAttempts(0),
@@ -102,5 +102,6 @@ func TestPublishedMaximumOfZero(t *testing.T) {
 
 	execution, err := pool.Execution("mailer")
 	require.NoError(t, err)
-	assert.True(t, execution.HasEvent("starting execution attempt 1/1"))
+	assert.True(t, execution.HasEvent("starting execution attempt 1/0"))
+	assert.True(t, execution.HasEvent("max execution attempts reached"))
 }
