@@ -8,7 +8,7 @@ import (
 	"github.com/ankorstore/yokai/generate/uuid"
 )
 
-// This file has what others do with a supervisor: the pool makes it, stops it, and gives up waiting for it.
+// How a supervisor is made, launched and stopped: all of it that is not a step.
 
 func (s *supervisor) init(p *WorkerPool, g *generation, planned *plan) {
 	s.plan, s.pool, s.generation = planned, p, g
