@@ -70,6 +70,8 @@ func (s *supervisor) mayRunAgain() bool {
 	select {
 	case <-s.generation.quit:
 		return false
+	case <-s.generation.ctx.Done():
+		return false
 	default:
 		return !s.stopping()
 	}

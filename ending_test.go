@@ -557,6 +557,26 @@ func TestStopWorkerAndRestartWorker(t *testing.T) {
 	})
 }
 
+// Whoever sees the end of Start's context in a worker sees a pool that is stopping, though nobody has called Stop.
+func TestStateOnceTheContextIsDone(t *testing.T) {
+	for range 1000 {
+		var state worker.PoolState
+		var pool *worker.WorkerPool
+		pool = newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error {
+			<-ctx.Done()
+			state = pool.State()
+
+			return nil
+		})))
+		ctx, cancel := context.WithCancel(t.Context())
+		require.NoError(t, pool.Start(ctx))
+		cancel()
+		require.NoError(t, pool.Wait(context.Background()))
+		require.Equal(t, worker.PoolStopping, state)
+		require.NoError(t, pool.Stop())
+	}
+}
+
 // The restart of the only worker is not the end of all workers: neither Run nor Wait return between its old execution and the new one.
 func TestRestartWorkerEndsNeitherRunNorWait(t *testing.T) {
 	for range 100 {

@@ -57,7 +57,18 @@ func (p *WorkerPool) lastGeneration() *generation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	return p.current
+	return p.currentLocked()
+}
+
+// currentLocked returns the generation of the last Start, nil before the first. The end of its context begins its stop, seen here no
+// later than by its workers.
+func (p *WorkerPool) currentLocked() *generation {
+	g := p.current
+	if g != nil && g.ctx.Err() != nil {
+		p.beginStopLocked(g, context.Cause(g.ctx))
+	}
+
+	return g
 }
 
 // startableLocked returns why the pool cannot be started now, nil if it can.
@@ -65,15 +76,16 @@ func (p *WorkerPool) startableLocked() error {
 	if len(p.problems) > 0 {
 		return errors.Join(p.problems...)
 	}
-	if p.current == nil {
+	g := p.currentLocked()
+	if g == nil {
 		return nil
 	}
-	if !p.current.stopping {
+	if !g.stopping {
 		return ErrPoolAlreadyStarted
 	}
 
 	var alive []string
-	for _, s := range p.current.order {
+	for _, s := range g.order {
 		if s.gate.alive > 0 {
 			alive = append(alive, s.name)
 		}

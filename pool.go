@@ -102,7 +102,7 @@ func (p *WorkerPool) register(registration *WorkerRegistration) (*zerolog.Logger
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	g := p.current
+	g := p.currentLocked()
 	switch {
 	case err != nil && (g == nil || g.stopping):
 		p.problems = append(p.problems, err)

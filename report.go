@@ -114,7 +114,7 @@ func (p *WorkerPool) State() PoolState {
 }
 
 func (p *WorkerPool) stateLocked() PoolState {
-	g := p.current
+	g := p.currentLocked()
 
 	switch {
 	case g == nil:

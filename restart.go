@@ -56,7 +56,7 @@ func (p *WorkerPool) RestartWorker(ctx context.Context, name string) error {
 	switch {
 	case err != nil:
 		return err
-	case g.stopping:
+	case p.currentLocked() != g || g.stopping:
 		return ErrPoolNotStarted
 	case g.supervisors[name] == old:
 		p.launchLocked(g, p.plans[name])
