@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
@@ -100,15 +101,15 @@ func servePool(ctx context.Context, pool *worker.WorkerPool, listener net.Listen
 // runPool runs pool until ctx is done, and logs the cause of that. The error
 // tells which workers failed and why, and which did not stop; nil if none.
 func runPool(ctx context.Context, pool *worker.WorkerPool) error {
-	logged := make(chan struct{})
-	dontLog := context.AfterFunc(ctx, func() {
-		defer close(logged)
+	logStop := sync.OnceFunc(func() {
 		zerolog.Ctx(ctx).Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping")
 	})
+	dontLog := context.AfterFunc(ctx, logStop)
 
 	err := pool.Run(ctx)
-	if !dontLog() {
-		<-logged
+	// The workers may hear of the end before AfterFunc does, and have ended by then.
+	if !dontLog() || ctx.Err() != nil {
+		logStop()
 	}
 
 	return exceptShown(err)
