@@ -98,17 +98,17 @@ func WithRestartPolicy(policy RestartPolicy) WorkerExecutionOption {
 // WithHeartbeat watches the worker: if it does not call [Heartbeat] for timeout, its status becomes [Stuck], the stacks
 // of its goroutines are logged, and its attempt is cancelled with [ErrHeartbeatMissed] as the cause. Once Run has returned, and not
 // before, the attempt has failed if it returned an error or is still stuck, and is followed by what follows a failure. If it beats
-// again and returns nil it is a success, so a worker that drains when its context is done should return [context.Cause] then, unless it
-// was stopped. Silence is noticed within a tenth of timeout. The default, 0, and negative values mean no watch.
+// again and returns nil it is a success, so a worker that drains when its context is done should return [context.Cause] then, which
+// is no failure where it was stopped. Silence is noticed within a tenth of timeout. The default, 0, and negative values mean no watch.
 func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.Heartbeat = timeout
 	}
 }
 
-// WithStopStage stops workers one after the other, by a number that may be negative: when the pool stops, those of a lower stage are cancelled, and have
-// ended, before those of a higher one are cancelled. No attempt begins meanwhile: a worker of a higher stage that is deferred, waits
-// or fails then is not run again. The default is 0 for all workers, which then stop together.
+// WithStopStage stops workers one after the other, by a number that may be negative: when the pool stops, those of a lower stage are
+// cancelled, and have ended, before those of a higher one are cancelled. No attempt begins meanwhile: a worker of a higher stage that
+// is deferred, waits or fails then is not run again. The default is 0 for all workers, which then stop together.
 //
 // The workers of the stage that is lowest at Start see the end of Start's context at once, with its own error and deadline. So does
 // a worker of a still lower stage that is registered later: only Stop and Shutdown stop it before them.

@@ -116,10 +116,19 @@ func (s *supervisor) endHeartbeat(h *heartbeat) {
 	}
 
 	switch o := &s.outcome; {
-	case o.kind == failed:
-		o.err = fmt.Errorf("%w: %w", ErrHeartbeatMissed, o.err)
+	case o.kind == failed && o.err != ErrHeartbeatMissed:
+		o.err = missedWith(o.err)
 		o.text = ErrHeartbeatMissed.Error() + ": " + o.text
 	case o.kind == succeeded && stuck:
 		*o = outcome{kind: failed, detail: detail{err: ErrHeartbeatMissed, text: ErrHeartbeatMissed.Error()}}
 	}
+}
+
+// missedWith returns the error of an attempt that missed its heartbeat and returned err.
+func missedWith(err error) error {
+	if err == ErrHeartbeatMissed { // the context's cause, returned as it is
+		return err
+	}
+
+	return fmt.Errorf("%w: %w", ErrHeartbeatMissed, err)
 }

@@ -373,6 +373,7 @@ func TestTracingMiddleware(t *testing.T) {
 		text string
 	}{
 		"returns its context's error": {block, "heartbeat missed: context canceled"},
+		"returns the cause":           {func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }, "heartbeat missed"},
 		"returns nil":                 {func(ctx context.Context) error { <-ctx.Done(); return nil }, "heartbeat missed"},
 		"beats again and returns nil": {func(ctx context.Context) error {
 			<-ctx.Done()

@@ -9,7 +9,7 @@ import (
 // forever is the longest wait, 292 years.
 const forever time.Duration = math.MaxInt64
 
-// sleep waits for d, and not longer once ctx is done, which makes it return false, or quit is closed.
+// sleep waits for d, or until ctx is done or quit is closed. It returns false if ctx is done.
 func sleep(ctx context.Context, d time.Duration, quit <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -8,8 +8,7 @@ import (
 )
 
 // StopError tells which workers have not stopped in time: with [WithStopStage] also those of later stages, which had not been told to
-// stop yet. It is [ErrStopTimeout], and the error of the context that ended the
-// wait, for [errors.Is].
+// stop yet. It is [ErrStopTimeout], and the error of the context that ended the wait, for [errors.Is].
 type StopError struct {
 	Workers []StuckWorker // in registration order
 	cause   error
@@ -18,8 +17,8 @@ type StopError struct {
 // StuckWorker is a worker that has not stopped in time.
 //
 // Its Status is seldom [Stuck], which is about heartbeats. Its Stack tells where its goroutine is, and those that it has started, as of
-// the end of the wait. They are found by their profiler
-// label, "worker", which is the name: so workers of that name in other pools of the process are among them.
+// the end of the wait. They are found by their profiler label, "worker", which is the name: so workers of that name in other pools of
+// the process are among them.
 type StuckWorker struct {
 	Name    string
 	Status  WorkerStatus

@@ -79,7 +79,7 @@ func failureOf(ctx context.Context, err error) error {
 	missed := attempt.supervisor.missedHeartbeat(attempt)
 	switch {
 	case missed && err != nil:
-		return fmt.Errorf("%w: %w", ErrHeartbeatMissed, err)
+		return missedWith(err)
 	case missed && attempt.heartbeat.isStuck():
 		return ErrHeartbeatMissed
 	case err != nil && attempt.supervisor.stoppedWith(attempt, err):

@@ -203,7 +203,7 @@ func (s *supervisor) log(level zerolog.Level, message string, d *detail) {
 	defer func() { _ = recover() }()
 
 	event := s.logger.WithLevel(level)
-	if d.stack != "" { // which the message has the error of
+	if d.stack != "" { // the message has the error then
 		event.Str("stack", d.stack)
 	} else if d.err != nil {
 		event.Str(zerolog.ErrorFieldName, d.text)
