@@ -228,25 +228,25 @@ var (
 		Worker: "", ExecutionID: "", Attempt: int(0), From: worker.Unknown, To: worker.Unknown, Message: "", Err: error(nil), At: time.Time{},
 	}
 
-	_ worker.BackoffFunc                                                                      = (func(failures int, err error) time.Duration)(nil)
-	_ func(min, max time.Duration) worker.BackoffFunc                                         = worker.ExponentialBackoff
-	_ func(time.Duration) worker.BackoffFunc                                                  = worker.ConstantBackoff
-	_ func(worker.BackoffFunc) worker.WorkerExecutionOption                                   = worker.WithBackoff
-	_ func(worker.BackoffFunc) worker.WorkerPoolOption                                        = worker.WithGlobalBackoff
-	_ func(time.Duration) worker.WorkerExecutionOption                                        = worker.WithHealthyAfter
-	_ func(time.Duration) worker.WorkerPoolOption                                             = worker.WithGlobalHealthyAfter
-	_ func(worker.RestartPolicy) worker.WorkerExecutionOption                                 = worker.WithRestartPolicy
-	_ func(worker.RestartPolicy) worker.WorkerPoolOption                                      = worker.WithGlobalRestartPolicy
-	_ func(time.Duration) worker.WorkerExecutionOption                                        = worker.WithHeartbeat
-	_ func(int) worker.WorkerExecutionOption                                                  = worker.WithStopStage
-	_ func() worker.WorkerExecutionOption                                                     = worker.WithStopPoolOnFailure
-	_ func(time.Duration) worker.WorkerPoolOption                                             = worker.WithGlobalStopTimeout
-	_ func(...worker.Middleware) worker.WorkerPoolOption                                      = worker.WithGlobalMiddlewares
-	_ func(oteltrace.TracerProvider) worker.WorkerPoolOption                                  = worker.WithTracerProvider
-	_ func(error) error                                                                       = worker.Permanent
-	_ func(context.Context)                                                                   = worker.Heartbeat
-	_ func(name string, run worker.HandlerFunc) worker.Worker                                 = worker.NewFuncWorker
-	_ func(time.Duration) worker.PeriodicOption                                               = worker.WithInitialDelay
-	_ func(float64) worker.PeriodicOption                                                     = worker.WithIntervalJitter
-	_ func(string, time.Duration, worker.HandlerFunc, ...worker.PeriodicOption) worker.Worker = worker.NewPeriodicWorker
+	_ worker.BackoffFunc                                                                               = (func(failures int, err error) time.Duration)(nil)
+	_ func(min, max time.Duration) worker.BackoffFunc                                                  = worker.ExponentialBackoff
+	_ func(time.Duration) worker.BackoffFunc                                                           = worker.ConstantBackoff
+	_ func(worker.BackoffFunc) worker.WorkerExecutionOption                                            = worker.WithBackoff
+	_ func(worker.BackoffFunc) worker.WorkerPoolOption                                                 = worker.WithGlobalBackoff
+	_ func(time.Duration) worker.WorkerExecutionOption                                                 = worker.WithHealthyAfter
+	_ func(time.Duration) worker.WorkerPoolOption                                                      = worker.WithGlobalHealthyAfter
+	_ func(worker.RestartPolicy) worker.WorkerExecutionOption                                          = worker.WithRestartPolicy
+	_ func(worker.RestartPolicy) worker.WorkerPoolOption                                               = worker.WithGlobalRestartPolicy
+	_ func(time.Duration) worker.WorkerExecutionOption                                                 = worker.WithHeartbeat
+	_ func(int) worker.WorkerExecutionOption                                                           = worker.WithStopStage
+	_ func() worker.WorkerExecutionOption                                                              = worker.WithStopPoolOnFailure
+	_ func(time.Duration) worker.WorkerPoolOption                                                      = worker.WithGlobalStopTimeout
+	_ func(...worker.Middleware) worker.WorkerPoolOption                                               = worker.WithGlobalMiddlewares
+	_ func(oteltrace.TracerProvider) worker.WorkerPoolOption                                           = worker.WithTracerProvider
+	_ func(error) error                                                                                = worker.Permanent
+	_ func(context.Context)                                                                            = worker.Heartbeat
+	_ func(name string, run worker.HandlerFunc) *worker.FuncWorker                                     = worker.NewFuncWorker
+	_ func(time.Duration) worker.PeriodicOption                                                        = worker.WithInitialDelay
+	_ func(float64) worker.PeriodicOption                                                              = worker.WithIntervalJitter
+	_ func(string, time.Duration, worker.HandlerFunc, ...worker.PeriodicOption) *worker.PeriodicWorker = worker.NewPeriodicWorker
 )

@@ -2,142 +2,236 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"reflect"
-	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
-// outcome is how an attempt ended: succeeded, cancelled, failed, panicked or goexited.
+// attempt is one attempt of a worker, and its context: all that a worker can ask of it in one node.
+type attempt struct {
+	context.Context // ends with the attempt; a child of the pool's, so that nothing nests
+	supervisor      *supervisor
+	cancel          context.CancelCauseFunc
+	id              string
+	number          int
+	native          bool // it sees the end of Start's context at once
+	startedAt       time.Time
+	watch           *watch // nil if no option asks for one
+
+	logger   atomic.Pointer[context.Context] // carries the logger of the attempt, and nothing else; made when it is asked for
+	said     atomic.Bool                     // that it is ready
+	span     atomic.Pointer[oteltrace.SpanContext]
+	nested   atomic.Pointer[nestedPools]
+	runAt    atomic.Int64               // when Run began last, in nanoseconds after startedAt; 0 if it has not
+	panicked atomic.Pointer[PanicError] // of a Run that a middleware called on another goroutine
+}
+
+// newAttempt makes the attempt that s is about to begin.
+func newAttempt(s *supervisor) *attempt {
+	a := &attempt{supervisor: s, id: s.id, number: s.number, startedAt: time.Now(), native: s.endsWithStart()}
+	parent := s.generation.detached
+	if a.native {
+		parent = s.generation.ctx
+	}
+	a.Context, a.cancel = context.WithCancelCause(parent)
+
+	if d := s.plan.options.AttemptTimeout; d > 0 {
+		inner, release := context.WithTimeoutCause(a.Context, d, ErrAttemptTimeout)
+		cancel := a.cancel
+		a.Context, a.cancel = inner, func(cause error) { cancel(cause); release() }
+	}
+
+	return a
+}
+
+// outcome is how an attempt ended.
 type outcome struct {
-	kind      kind
-	permanent bool // no further attempt can help
+	kind      TransitionKind // one of those that end an attempt
+	permanent bool           // no further attempt can help
+	healthy   bool           // it ran for long enough to end a row of failures
 	detail
 }
 
-// leftByGoexit is the outcome of an attempt that neither returned nor panicked.
-var leftByGoexit = outcome{kind: goexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
-
 // runAttempt runs the worker once, in a context that ends with the attempt.
 func (s *supervisor) runAttempt() {
-	s.next = settlingAttempt
-	defer s.cancel(nil)
+	s.next = (*supervisor).settle
+	s.used = true
+	s.outcome = outcome{kind: TransitionGoexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
+	a := s.attempt
+	defer s.leaveAttempt(a)
 
-	ctx := &s.first
-	if ctx.supervisor != nil {
-		ctx = &attemptContext{}
+	if s.plan.options.watched() {
+		a.watch = newWatch(a)
+		defer a.watch.end()
 	}
-	ctx.Context, ctx.supervisor, ctx.executionID = s.ctx, s, s.id
-	if s.logger != nil {
-		ctx.Context = withLogger(s.ctx, s.logger)
-	}
-
-	if s.options.Heartbeat <= 0 {
-		s.execute(ctx)
-		return
-	}
-
-	ctx.heartbeat = newHeartbeat(s)
-	defer s.endHeartbeat(ctx.heartbeat)
-	s.execute(ctx)
+	a.execute()
 }
 
-// withLogger is not inlined for the size of its frame: an idle worker should fit into the smallest stack.
-//
-//go:noinline
-func withLogger(ctx context.Context, logger *zerolog.Logger) context.Context {
-	return logger.WithContext(ctx)
+// leaveAttempt ends the context of an attempt, once that is over.
+func (s *supervisor) leaveAttempt(a *attempt) {
+	s.mu.Lock()
+	s.attempt = nil
+	s.mu.Unlock()
+
+	s.outcome.healthy = a.healthy(time.Now())
+	if span := a.span.Load(); span != nil {
+		s.trace = idsOf(*span)
+	}
+	a.cancel(nil)
 }
 
 // execute turns whatever the worker and its middlewares do into the outcome. Errors and panic values are formatted here too: their
 // methods are user code, and may misbehave like Run itself.
-func (s *supervisor) execute(ctx context.Context) {
-	s.outcome = leftByGoexit
-
+func (a *attempt) execute() {
 	returned := false
 	defer func() {
 		if !returned {
-			s.judgePanic(recover())
+			a.judgePanic(recover())
 		}
 	}()
 
-	s.judge(s.callWorker(ctx))
+	var err error
+	if middlewares := a.supervisor.plan.options.Middlewares; len(middlewares) == 0 {
+		err = a.supervisor.plan.registration.worker.Run(a)
+	} else {
+		err = a.runWrapped(middlewares)
+	}
+	a.supervisor.outcome = a.judge(err)
 	returned = true
 }
 
-func (s *supervisor) callWorker(ctx context.Context) error {
-	if len(s.options.Middlewares) == 0 {
-		return s.registration.worker.Run(ctx)
-	}
+// judge returns the outcome of an attempt that returned err. It asks why the context ended, and whether the worker was told to stop,
+// before what err is.
+func (a *attempt) judge(err error) outcome {
+	s := a.supervisor
+	cause := a.failedBefore()
 
-	handler, err := wrap(s.registration.worker.Run, s.options.Middlewares)
-	if err != nil {
-		return err
-	}
-
-	return handler(ctx)
-}
-
-// judge sets the outcome of an attempt that returned err.
-func (s *supervisor) judge(err error) {
-	switch {
+	switch told := a.Err() != nil && a.isTold(); {
+	case cause != nil:
+		err = because(cause, err)
 	case err == nil:
-		s.outcome = outcome{kind: succeeded}
-	case s.stoppedWith(s.ctx, err):
-		s.outcome = outcome{kind: cancelled}
+		return outcome{kind: TransitionSucceeded}
+	case told && (isErrorOf(a, err) || s.plan.options.isStop(err)):
+		return outcome{kind: TransitionCancelled, detail: detail{cause: context.Cause(a)}}
+	}
+	if caught, ok := err.(*PanicError); ok && caught == a.panicked.Load() {
+		return panickedWith(caught)
+	}
+
+	return outcome{kind: TransitionFailed, permanent: isPermanent(err), detail: detail{err: err, text: textOf(err)}}
+}
+
+// failedBefore returns why the attempt has failed whatever it returns, nil if it has not: it ran for too long, or was not ready or
+// silent for too long, and nobody had told it to stop before.
+func (a *attempt) failedBefore() error {
+	switch cause := context.Cause(a); {
+	case cause == nil:
+		return nil
+	case same(cause, ErrAttemptTimeout):
+		return ErrAttemptTimeout
+	case a.isTold():
+		return nil
+	case same(cause, ErrHeartbeatMissed), same(cause, ErrNotReady):
+		return cause
 	default:
-		_, isPermanent := errors.AsType[*permanentError](err)
-		s.outcome = outcome{failed, isPermanent, detail{err: err, text: textOf(err)}}
+		return nil
 	}
 }
+
+// isTold reports whether the worker was told to stop. It asks what the pool did, never the error that a worker returned.
+func (a *attempt) isTold() bool {
+	return a.supervisor.told.Load() || a.native && a.supervisor.generation.ctx.Err() != nil
+}
+
+// because returns the error of an attempt that has failed because of cause, and returned err.
+func because(cause, err error) error {
+	if err == nil || same(err, cause) {
+		return cause
+	}
+
+	return &causedError{cause, err}
+}
+
+// causedError is an error of an attempt with why that was cancelled before.
+type causedError struct{ cause, err error }
+
+func (e *causedError) Error() string   { return e.cause.Error() + ": " + textOf(e.err) }
+func (e *causedError) Unwrap() []error { return []error{e.cause, e.err} }
 
 // judgePanic sets the outcome of an attempt that panicked with value; nil means a Goexit. The stack still shows where it came from.
-func (s *supervisor) judgePanic(value any) {
-	panicError := newPanicError(value)
-	s.outcome.stack = string(panicError.Stack)
-
-	if value != nil {
-		text := fmt.Sprint(value)
-		s.outcome.kind, s.outcome.err, s.outcome.text = panicked, panicError, text
+func (a *attempt) judgePanic(value any) {
+	caught := newPanicError(value)
+	if value == nil {
+		a.supervisor.outcome.stack = string(caught.Stack)
+		return
 	}
+	a.supervisor.outcome = panickedWith(caught)
 }
 
-// textOf is err.Error(), or what package fmt makes of an error that panics there.
-func textOf(err error) (text string) {
-	defer func() {
-		if recover() != nil {
-			text = fmt.Sprint(err)
-		}
-	}()
-
-	return err.Error()
+func panickedWith(caught *PanicError) outcome {
+	return outcome{kind: TransitionPanicked, detail: detail{err: caught, text: printed(caught.Value), stack: string(caught.Stack)}}
 }
 
-// stoppedWith reports whether an attempt in ctx that returned err was stopped, and so has not failed.
-func (s *supervisor) stoppedWith(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && s.stopping() && isErrorOf(ctx, err)
-}
-
-// isErrorOf reports whether err is the error of a context that is done, or its cause, as it is or wrapped. An error that joins it with
-// another one is not: that of a flush, say, or of a pool within the worker that has not stopped in time.
-func isErrorOf(ctx context.Context, err error) bool {
-	is, _ := err.(interface{ Is(error) bool })
-	for _, own := range []error{ctx.Err(), context.Cause(ctx)} {
-		if reflect.TypeOf(own).Comparable() && err == own || is != nil && is.Is(own) {
-			return true
+// Value returns what the attempt knows for the package's own keys, and what the pool's context has for all others.
+func (a *attempt) Value(key any) any {
+	switch key.(type) {
+	case CtxWorkerNameKey:
+		return a.supervisor.plan.name
+	case CtxWorkerExecutionIdKey:
+		return a.id
+	case attemptKey:
+		return a
+	case tracerProviderKey:
+		if provider := a.supervisor.pool.options.TracerProvider; provider != nil {
+			return provider
 		}
 	}
 
-	switch wrapping := err.(type) {
-	case interface{ Unwrap() error }:
-		return isErrorOf(ctx, wrapping.Unwrap())
-	case interface{ Unwrap() []error }:
-		parts := wrapping.Unwrap()
-
-		return len(parts) > 0 && !slices.ContainsFunc(parts, func(part error) bool { return !isErrorOf(ctx, part) })
-	default:
-		return false
+	if labels := a.supervisor.labels.Value(key); labels != nil {
+		return labels
 	}
+	if logger := a.withLogger(); logger != nil {
+		if value := logger.Value(key); value != nil {
+			return value
+		}
+	}
+
+	return a.Context.Value(key)
+}
+
+// withLogger returns a context that carries the logger of the attempt, and nothing else; nil if nothing is logged.
+func (a *attempt) withLogger() context.Context {
+	base := a.supervisor.generation.logger
+	if base == nil {
+		return nil
+	}
+	if made := a.logger.Load(); made != nil {
+		return *made
+	}
+
+	own := base.With().Str(LogRecordFieldWorkerName, a.supervisor.plan.name).Str(LogRecordFieldWorkerExecutionId, a.id).Logger()
+	made := zerolog.Logger.WithContext(own, context.Background())
+	if !a.logger.CompareAndSwap(nil, &made) {
+		return *a.logger.Load()
+	}
+
+	return made
+}
+
+// String describes the context as those of package context describe themselves.
+func (a *attempt) String() string {
+	return fmt.Sprintf("%v.WithWorker(%s)", a.Context, a.supervisor.plan.name)
+}
+
+// attemptOf returns the innermost attempt that ctx derives from, nil if there is none.
+func attemptOf(ctx context.Context) *attempt {
+	if a, ok := ctx.(*attempt); ok {
+		return a
+	}
+	a, _ := ctx.Value(attemptKey{}).(*attempt)
+
+	return a
 }

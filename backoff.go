@@ -13,16 +13,16 @@ const (
 
 // BackoffFunc says how long to wait before the attempt that follows a failed one.
 //
-// failures counts the failures in a row, the last one included, so it is 1 or more; with [RestartAlways] the successes among them
-// count too, as they do against the maximum of attempts. err is the error of the last attempt: that of Run, a [*PanicError] or
-// [ErrGoexit], and nil after a success. [WithHealthyAfter] begins a new row. A result of 0 or
-// less means no wait. It is called by the goroutines of all workers that it was given to, so it must be safe for concurrent
-// use; where it panics, the wait is that of ExponentialBackoff(100ms, 30s), and the panic is logged.
+// failures counts the failures in a row, the last one included; it is 0 after a success, with [RestartAlways]. err is the error of the
+// last attempt: that of Run, a [*PanicError] or [ErrGoexit], and nil after a success. [WithHealthyAfter] begins a new row, and so does
+// each run of a schedule. A result of 0 or less means no wait. It is called by the goroutines of all workers that it was given to, so it
+// must be safe for concurrent use; where it panics or ends the goroutine, the wait is that of ExponentialBackoff(100ms, 30s).
 type BackoffFunc func(failures int, err error) time.Duration
 
 // ExponentialBackoff returns a [BackoffFunc] that doubles from min with each failure, up to max: a delay d, of which each wait
-// is a random part in [d/2, d] ("equal jitter"), so that workers which failed together do not come back together. Negative
-// bounds count as 0, and max wins over a greater min. It never overflows, keeps no state, and may serve any number of workers.
+// is a random part in [d/2, d] ("equal jitter"), so that workers which failed together do not come back together. After a success it is
+// min's. Negative bounds count as 0, and max wins over a greater min. It never overflows, keeps no state, and may serve any number of
+// workers.
 func ExponentialBackoff(min, max time.Duration) BackoffFunc {
 	return func(failures int, _ error) time.Duration {
 		d := doubled(min, max, failures)
@@ -52,11 +52,12 @@ func doubled(d, limit time.Duration, failures int) time.Duration {
 	return min(d, limit)
 }
 
-// askBackoff asks the worker's backoff, or the default one where that fails.
+// defaultBackoff is that of a worker with unlimited attempts that has none of its own.
+var defaultBackoff = ExponentialBackoff(defaultMinBackoff, defaultMaxBackoff)
+
+// askBackoff asks the worker's backoff.
 func (s *supervisor) askBackoff() (delay time.Duration, err error) {
-	if err = guard(func() { delay = s.options.Backoff(s.streak, s.outcome.err) }); err != nil {
-		delay = ExponentialBackoff(defaultMinBackoff, defaultMaxBackoff)(s.streak, nil)
-	}
+	err = guard(func() { delay = s.plan.options.Backoff(s.counts.row, s.outcome.err) })
 
 	return delay, err
 }

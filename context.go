@@ -2,12 +2,10 @@ package worker
 
 import (
 	"context"
-	"fmt"
-	"runtime/pprof"
 
 	"github.com/ankorstore/yokai/log"
-	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel"
+	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
 	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
@@ -21,74 +19,6 @@ type (
 	attemptKey        struct{}
 	tracerProviderKey struct{}
 )
-
-// attemptContext is the context of one attempt: all that a worker can ask of it in one node.
-type attemptContext struct {
-	context.Context
-	supervisor  *supervisor
-	executionID string
-	heartbeat   *heartbeat // nil if the worker has none
-}
-
-// Value returns what the attempt knows for the package's own keys, and what the pool's context has for all others.
-func (c *attemptContext) Value(key any) any {
-	switch key.(type) {
-	case CtxWorkerNameKey:
-		return c.supervisor.name
-	case CtxWorkerExecutionIdKey:
-		return c.executionID
-	case attemptKey:
-		return c
-	case tracerProviderKey:
-		if provider := c.supervisor.pool.options.TracerProvider; provider != nil {
-			return provider
-		}
-	}
-
-	if labels := c.supervisor.goroutineLabels.Value(key); labels != nil {
-		return labels
-	}
-
-	return c.Context.Value(key)
-}
-
-// String describes the context as those of package context describe themselves.
-func (c *attemptContext) String() string {
-	return fmt.Sprintf("%v.WithWorker(%s)", c.Context, c.supervisor.name)
-}
-
-// baseLogger returns the logger that ctx carries, less the fields that a surrounding attempt put into it: the workers of a
-// pool that a worker starts have their own. It is nil if there is none.
-func baseLogger(ctx context.Context) *zerolog.Logger {
-	logger := zerolog.Ctx(ctx)
-
-	if outer, ok := ctx.Value(attemptKey{}).(*attemptContext); ok && zerolog.Ctx(outer) == logger {
-		return outer.supervisor.generation.logger
-	}
-	if logger == zerolog.Ctx(context.Background()) && logger.GetLevel() == zerolog.Disabled {
-		return nil
-	}
-
-	// A copy, since UpdateContext may change the original at any time.
-	own := *logger
-
-	return &own
-}
-
-// baseLabels returns a context with the profiler labels of ctx and nothing else, nil if there are none.
-func baseLabels(ctx context.Context) context.Context {
-	var labels []string
-	pprof.ForLabels(ctx, func(key, value string) bool {
-		labels = append(labels, key, value)
-
-		return true
-	})
-	if labels == nil {
-		return nil
-	}
-
-	return pprof.WithLabels(context.Background(), pprof.Labels(labels...))
-}
 
 // CtxWorkerName returns the contextual [Worker] name, or an empty string outside of a worker's context.
 func CtxWorkerName(ctx context.Context) string {
@@ -112,8 +42,8 @@ func CtxLogger(ctx context.Context) *log.Logger {
 	return log.CtxLogger(ctx)
 }
 
-// CtxTracer returns the contextual [oteltrace.Tracer], named [TracerName]. Its provider is the pool's own, else that of
-// the span in ctx, else OpenTelemetry's global one.
+// CtxTracer returns the contextual [oteltrace.Tracer], named [TracerName]. Its provider is the pool's own ([WithTracerProvider]), else
+// that of the span in ctx, if this is recording or was made by OpenTelemetry's SDK, else OpenTelemetry's global one.
 func CtxTracer(ctx context.Context) oteltrace.Tracer {
 	return tracerProvider(ctx).Tracer(TracerName)
 }
@@ -123,10 +53,11 @@ func tracerProvider(ctx context.Context) oteltrace.TracerProvider {
 		return provider
 	}
 
-	// A remote span is known by its ids alone: its provider would drop every span.
+	// A span context that was made from ids alone has a provider that drops every span.
 	span := oteltrace.SpanFromContext(ctx)
-	if span.SpanContext().IsValid() && !span.SpanContext().IsRemote() {
-		return span.TracerProvider()
+	provider := span.TracerProvider()
+	if sdk, ok := provider.(*otelsdktrace.TracerProvider); ok && sdk != nil || span.IsRecording() && !isNil(provider) {
+		return provider
 	}
 
 	return otel.GetTracerProvider()

@@ -1,31 +1,25 @@
 package worker
 
 import (
-	"context"
-	"runtime/pprof"
 	"time"
 
 	"github.com/ankorstore/yokai/generate/uuid"
 )
 
-// How a supervisor is made, launched and stopped: all of it that is not a step.
+// How a supervisor is made, launched and told to stop: all of it that is not a step.
 
-func (s *supervisor) init(p *WorkerPool, g *generation, planned *plan) {
-	s.plan, s.pool, s.generation = planned, p, g
-	s.stage = g.stageLocked(planned.options.StopStage)
-	s.goroutineLabels = planned.ownLabel
+func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
+	s := &supervisor{plan: planned, pool: p, generation: g, alive: true, next: (*supervisor).identify, labels: planned.labels, trace: g.trace}
 	if g.labels != nil {
-		s.goroutineLabels = pprof.WithLabels(g.labels, pprof.Labels(pprofLabel, planned.name))
+		s.labels = withLabel(g.labels, planned.name)
 	}
-	s.renewContext()
-
-	// Made here, these do not grow the stack of the worker's goroutine: an idle worker should fit into the smallest. Done makes its
-	// channel. The default generator is not user code, so it may be called here.
-	s.ctx.Done()
+	// The default generator is not user code, so it may be called here.
 	if own, ok := p.options.Generator.(*uuid.DefaultUuidGenerator); ok {
-		s.id = own.Generate()
+		s.id = defaultID(own)
 	}
 	s.execution.init(s.id, planned.name, &planned.options, p.options.GlobalMaxEvents)
+
+	return s
 }
 
 // launchSuccessor launches the worker that was registered after this one, once: so the workers of a Start begin in order.
@@ -36,52 +30,150 @@ func (s *supervisor) launchSuccessor() {
 	}
 }
 
-// renewContext makes the context of the coming attempt. It is a child of the stage's, so that nothing nests.
-func (s *supervisor) renewContext() {
+// prepareAttempt makes the coming attempt, or returns false where none may begin any more.
+func (s *supervisor) prepareAttempt() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.ctx, s.cancel = context.WithCancelCause(s.stage.ctx)
-	if s.stopped {
-		s.cancel(ErrWorkerStopped)
+	if !s.mayBegin() {
+		return false
+	}
+	s.number = s.counts.used + 1
+	s.attempt = newAttempt(s)
+
+	return true
+}
+
+// tell tells the worker to stop, once.
+func (s *supervisor) tell(cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.told.Load() {
+		return
+	}
+	s.cause, s.toldAt = cause, time.Now()
+	s.told.Store(true)
+	s.execution.noteStop(cause)
+
+	if s.attempt != nil {
+		s.attempt.cancel(cause)
+	}
+	if s.wake != nil {
+		close(s.wake)
+	}
+	if d := s.plan.options.StopTimeout; d > 0 && s.alive {
+		s.bound = time.AfterFunc(d, s.overdue)
 	}
 }
 
-// requestStop makes the worker end.
-func (s *supervisor) requestStop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	s.stopped = true
-	s.cancel(ErrWorkerStopped)
+// endsWithStart reports whether the worker's attempts see the end of Start's context at once, with its own error and deadline: those
+// who stop first, unless others depend on them or a stop tells later.
+func (s *supervisor) endsWithStart() bool {
+	return s.plan.options.StopStage <= s.generation.firstStage && s.pool.options.GlobalStopDelay <= 0 && !s.depended.Load()
 }
 
-// stopping reports whether the worker must end. It asks the contexts, never the error that a worker returned.
-func (s *supervisor) stopping() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	return s.stopped || s.stage.ctx.Err() != nil
-}
-
-// mayRunAgain reports whether another attempt may follow. None does once the pool has begun to stop, even if a running worker may go
-// on until it is its stage's turn.
-func (s *supervisor) mayRunAgain() bool {
+// mayBegin reports whether an attempt may begin. None does once the pool has begun to stop, even if a running worker may go on
+// until it is its stage's turn.
+func (s *supervisor) mayBegin() bool {
 	select {
-	case <-s.generation.quit:
-		return false
-	case <-s.generation.ctx.Done():
+	case <-s.generation.begun:
 		return false
 	default:
-		return !s.stopping()
+		return !s.told.Load() && s.generation.ctx.Err() == nil
 	}
 }
 
-// finished stands in overdueSince for a worker that has nothing more to record.
-const finished = -1
+// stopCause returns why the worker ends.
+func (s *supervisor) stopCause() error {
+	s.mu.Lock()
+	cause := s.cause
+	s.mu.Unlock()
 
-// markOverdue notes that a stop has given up waiting for the worker, so that its end will be recorded. It returns false if the worker
+	if cause != nil {
+		return cause
+	}
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	s.pool.currentLocked() // the end of Start's context is a cause too
+
+	return s.generation.stop.cause
+}
+
+// waking returns a channel that is closed once the worker is told to stop.
+func (s *supervisor) waking() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.wake == nil {
+		s.wake = make(chan struct{})
+		if s.told.Load() {
+			close(s.wake)
+		}
+	}
+
+	return s.wake
+}
+
+// sleep waits until a time, and returns whether an attempt may begin then: false once the pool has begun to stop, or the worker was
+// told to. The zero time never comes. It looks at the clock again at least as often as it is told to.
+func (s *supervisor) sleep(until time.Time, look time.Duration) bool {
+	if until.IsZero() {
+		return s.idle(nil)
+	}
+
+	left := func() time.Duration { return min(time.Until(until), look) }
+	timer := time.NewTimer(left())
+	defer timer.Stop()
+	for left() > 0 {
+		if !s.idle(timer.C) {
+			return false
+		}
+		timer.Reset(left())
+	}
+
+	return s.mayBegin()
+}
+
+// idle waits for a timer, and returns false where the worker must end before.
+func (s *supervisor) idle(due <-chan time.Time) bool {
+	select {
+	case <-due:
+		return true
+	case <-s.waking():
+		return false
+	case <-s.generation.begun:
+		return false
+	}
+}
+
+// isLate reports whether a stop has given up waiting for the worker, and how long ago. If none has, the worker has nothing more to
+// record, and none will.
+func (s *supervisor) isLate() (by time.Duration, late bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.bound != nil {
+		s.bound.Stop()
+	}
+	late = !s.lateFrom.IsZero()
+	s.finished = !late
+
+	return time.Since(s.lateFrom), late
+}
+
+// markLate notes that a stop has given up waiting for the worker, so that its end will be recorded. It returns false if the worker
 // has finished already.
-func (s *supervisor) markOverdue() bool {
-	return s.overdueSince.CompareAndSwap(0, time.Now().UnixNano()) || s.overdueSince.Load() != finished
+func (s *supervisor) markLate() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.finished {
+		return false
+	}
+	if s.lateFrom.IsZero() {
+		s.lateFrom = time.Now()
+	}
+
+	return true
 }

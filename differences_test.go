@@ -213,6 +213,7 @@ func TestDifference04StopAndStartInAnyOrder(t *testing.T) {
 			})))
 			require.NoError(t, pool.Stop())
 			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
 
 			var stops sync.WaitGroup
 			for range 100 {
@@ -249,6 +250,7 @@ func TestDifference04StopAndStartInAnyOrder(t *testing.T) {
 				worker.WithWorker(do("slow", slow)), worker.WithWorker(do("quick", block)), worker.WithWorker(do("slower", slow)),
 			)
 			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
 			go func() { assert.NoError(t, pool.Stop()) }()
 			synctest.Wait()
 
@@ -258,6 +260,7 @@ func TestDifference04StopAndStartInAnyOrder(t *testing.T) {
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
 			require.NoError(t, pool.Stop())
 		})
 	})
@@ -408,8 +411,7 @@ func TestDifference07ConcurrentUse(t *testing.T) {
 		options := []worker.WorkerExecutionOption{worker.WithMaxExecutionsAttempts(2), worker.WithMiddlewares(middleware("m", nil))}
 		registration := worker.NewWorkerRegistration(do("job", succeed), options...)
 		pool := newPool(t, worker.WithGlobalMiddlewares(middleware("g", nil))).Register(registration)
-		require.NoError(t, pool.Start(t.Context()))
-		require.NoError(t, pool.Stop())
+		require.NoError(t, pool.Run(t.Context()))
 		e := execution(t, pool, "job")
 
 		options[0] = nil
@@ -491,12 +493,10 @@ func TestDifference10BadInputIsAClearError(t *testing.T) {
 		worker.WithWorker(nil),
 		worker.WithWorker(do("", succeed)),
 		worker.WithWorker(&namedWorker{func() string { panic("no name") }}),
-		worker.WithWorker(&namedWorker{func() string { runtime.Goexit(); return "" }}),
 		worker.WithWorker((*namedWorker)(nil)),
 		worker.WithWorker(do("a", succeed), worker.WithDeferredStartThreshold(math.NaN())),
 		worker.WithWorker(do("b", succeed), nil),
 		worker.WithWorker(do("c", succeed), worker.WithMiddlewares(nil)),
-		worker.WithWorker(do("d", succeed), func(*worker.ExecutionOptions) { runtime.Goexit() }),
 		worker.WithWorker(do("fine", succeed)),
 		func(o *worker.PoolOptions) {
 			o.Registrations["nil"] = nil
@@ -513,12 +513,10 @@ global deferred start threshold is not a number
 nil worker
 worker *worker_test.funcWorker has an empty name
 name of worker *worker_test.namedWorker: recovered panic: no name
-name of worker *worker_test.namedWorker: runtime.Goexit was called
 name of worker *worker_test.namedWorker: recovered panic: runtime error: invalid memory address or nil pointer dereference
 worker a: deferred start threshold is not a number
 worker b: option 1 is nil
 worker c: middleware 1 is nil
-worker d: option 1: runtime.Goexit was called
 nil worker registration
 registration "other" is of worker "name"
 registration "zero" is of worker ""`
@@ -563,6 +561,7 @@ func TestDifference11RegisterOnAStartedPoolStartsTheWorker(t *testing.T) {
 		require.NoError(t, pool.Stop())
 
 		require.NoError(t, pool.Start(t.Context()), "the refused registrations left nothing behind")
+		synctest.Wait()
 		require.NoError(t, pool.Stop())
 	})
 
@@ -570,6 +569,7 @@ func TestDifference11RegisterOnAStartedPoolStartsTheWorker(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			pool := newPool(t)
 			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
 			require.NoError(t, pool.Stop())
 			pool.Register(worker.NewWorkerRegistration(do("late", block)))
 			synctest.Wait()
@@ -603,8 +603,7 @@ func TestDifference12WhereTheTracerProviderComesFrom(t *testing.T) {
 			span.End()
 			return nil
 		})))...)
-		require.NoError(t, pool.Start(ctx))
-		require.NoError(t, pool.Stop())
+		require.NoError(t, pool.Run(ctx))
 	}
 	inSpan, span := active.Tracer("test").Start(t.Context(), "start")
 	span.End()

@@ -90,6 +90,7 @@ func TestShutdownNamesAndLocatesWhoHangs(t *testing.T) {
 		assert.False(t, execution(t, pool, "fine").HasEvent("returned 50s after its stop had timed out"))
 
 		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 		require.NoError(t, pool.Stop())
 	})
 }
@@ -101,6 +102,7 @@ func TestGlobalStopTimeoutBoundsStopAndShutdown(t *testing.T) {
 		release := make(chan struct{})
 		pool := newPool(t, worker.WithGlobalStopTimeout(time.Minute), worker.WithWorker(do("deaf", deaf(release))))
 		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 
 		require.ErrorIs(t, pool.Stop(), worker.ErrStopTimeout)
 		assert.Equal(t, time.Minute, time.Since(start))
@@ -163,6 +165,7 @@ func lateShutdown(t *testing.T, n int) time.Duration {
 		pool.Register(worker.NewWorkerRegistration(do(fmt.Sprintf("worker-%d", i), block)))
 	}
 	require.NoError(t, pool.Start(context.Background()))
+	require.NoError(t, pool.WaitReady(context.Background()))
 
 	deadline := time.Now().Add(500 * time.Millisecond)
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
@@ -343,6 +346,7 @@ func TestStopPoolOnFailure(t *testing.T) {
 			}} {
 				pool := newPool(t, worker.WithWorker(do("other", block)), worker.WithWorker(do("vital", late), worker.WithStopPoolOnFailure()))
 				require.NoError(t, pool.Start(t.Context()))
+				synctest.Wait()
 				require.NoError(t, pool.StopWorker(t.Context(), "vital"))
 				synctest.Wait()
 				assert.Equal(t, worker.Error, execution(t, pool, "vital").Status(), name)
@@ -359,6 +363,7 @@ func TestStopPoolOnFailure(t *testing.T) {
 			require.EqualError(t, pool.Wait(t.Context()), "worker vital: boom")
 			synctest.Wait()
 			require.NoError(t, pool.Start(t.Context()), "it has stopped")
+			synctest.Wait()
 			require.NoError(t, pool.Stop())
 		})
 	})
@@ -550,6 +555,7 @@ func TestStopWorkerAndRestartWorker(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return nil })))
 			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
 			go func() { assert.NoError(t, pool.Stop()) }()
 			synctest.Wait()
 			require.ErrorIs(t, pool.RestartWorker(t.Context(), "job"), worker.ErrPoolNotStarted)
@@ -570,6 +576,7 @@ func TestStateOnceTheContextIsDone(t *testing.T) {
 		})))
 		ctx, cancel := context.WithCancel(t.Context())
 		require.NoError(t, pool.Start(ctx))
+		require.NoError(t, pool.WaitReady(ctx))
 		cancel()
 		require.NoError(t, pool.Wait(context.Background()))
 		require.Equal(t, worker.PoolStopping, state)

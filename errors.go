@@ -22,13 +22,21 @@ var (
 	// [WorkerPool.Shutdown].
 	ErrPoolStopped = errors.New("worker pool was stopped")
 
-	// ErrWorkerStopped is the cause of a worker's context that was cancelled by [WorkerPool.StopWorker] or
-	// [WorkerPool.RestartWorker].
+	// ErrWorkerStopped is the cause of a worker's context that was cancelled by [WorkerPool.StopWorker],
+	// [WorkerPool.RestartWorker] or [WorkerPool.Unregister].
 	ErrWorkerStopped = errors.New("worker was stopped")
 
 	// ErrHeartbeatMissed is the cause of an attempt's context that was cancelled because of [WithHeartbeat], and part of the
 	// error of that attempt, unless it panicked.
 	ErrHeartbeatMissed = errors.New("heartbeat missed")
+
+	// ErrNotReady is the cause of an attempt's context that was cancelled because of [WithReadiness], and part of the error of that
+	// attempt, unless it panicked.
+	ErrNotReady = errors.New("not ready in time")
+
+	// ErrAttemptTimeout is the cause of an attempt's context that has run into the deadline of [WithAttemptTimeout], and part of the
+	// error of that attempt, unless it panicked.
+	ErrAttemptTimeout = errors.New("attempt timed out")
 
 	// ErrGoexit is the error of an attempt that ended in [runtime.Goexit].
 	ErrGoexit = errors.New("runtime.Goexit was called")
@@ -47,7 +55,7 @@ func newPanicError(value any) *PanicError {
 
 // Error returns the recovered value as %v prints it.
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("recovered panic: %v", e.Value)
+	return "recovered panic: " + printed(e.Value)
 }
 
 // Unwrap returns the recovered value where that is an error, and nil otherwise.
@@ -62,7 +70,7 @@ type WorkerError struct {
 	Worker      string // its name
 	ExecutionID string // of its last attempt
 	Attempt     int    // the number of its last attempt
-	Err         error  // what Run returned, a [*PanicError] or [ErrGoexit]
+	Err         error  // what Run returned, a [*PanicError], [ErrGoexit], or what is wrong with its schedule
 }
 
 // Error returns the name of the worker and the text of its error.

@@ -13,6 +13,8 @@ import (
 // executions made by hand; on a pool's they change what is reported, not what the pool does. All methods are safe for
 // concurrent use and do not block.
 type WorkerExecution struct {
+	options *ExecutionOptions // never written to
+
 	mu                      sync.Mutex // guards the fields below
 	id                      string
 	name                    string
@@ -20,21 +22,22 @@ type WorkerExecution struct {
 	currentExecutionAttempt int
 	maxExecutionsAttempts   int
 	deferredStartThreshold  float64
-	middlewares             []Middleware // never written to
-	stopPoolOnFailure       bool
-	events                  []WorkerExecutionEvent  // a ring once it is full
-	oldest                  int                     // where the ring begins
-	firstEvents             [2]WorkerExecutionEvent // room for a worker that starts and ends
-	maxEvents               int                     // its size, 0 for no bound
-	droppedEvents           int
+	events                  events
 	since                   time.Time // of the status
 	startedAt, endedAt      time.Time
 	nextAttemptAt           time.Time
 	consecutiveFailures     int
 	lastError               error
 	lastErrorText           string
+	lastErrorAt             time.Time
+	lastSuccessAt           time.Time
 	lastStack               string
+	lastBeatAt              time.Time
 	gaveUp                  bool
+	readiness               readiness
+	stopCause               error // why it was told to stop, nil if it was not
+	calls                   calls
+	runs                    []runRecord // of a schedule, the newest last
 }
 
 // NewWorkerExecution returns a new [WorkerExecution].
@@ -48,148 +51,221 @@ func NewWorkerExecution(id string, name string, options ExecutionOptions) *Worke
 }
 
 func (e *WorkerExecution) init(id, name string, options *ExecutionOptions, maxEvents int) {
+	e.options = options
 	e.id = id
 	e.name = name
 	e.maxExecutionsAttempts = options.MaxExecutionsAttempts
 	e.deferredStartThreshold = options.DeferredStartThreshold
-	e.middlewares = options.Middlewares
-	e.stopPoolOnFailure = options.StopPoolOnFailure
-	e.maxEvents = maxEvents
-	e.events = e.firstEvents[:0]
+	e.events.max = maxEvents
 }
 
 // Id returns the id of the current attempt of the [WorkerExecution], the one that its log records, spans and events carry. An
 // id of [WithGenerator] is there from the first event on, since that is asked on the worker's goroutine; a default one from the start.
 func (e *WorkerExecution) Id() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.id
+	return read(e, &e.id)
 }
 
 // SetId sets the [WorkerExecution] id.
 func (e *WorkerExecution) SetId(id string) *WorkerExecution {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	e.id = id
-
-	return e
+	return write(e, &e.id, id)
 }
 
 // Name returns the [WorkerExecution] name: that of the worker.
 func (e *WorkerExecution) Name() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.name
+	return read(e, &e.name)
 }
 
 // SetName sets the [WorkerExecution] name.
 func (e *WorkerExecution) SetName(name string) *WorkerExecution {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	e.name = name
-
-	return e
+	return write(e, &e.name, name)
 }
 
 // Status returns the [WorkerExecution] status.
 func (e *WorkerExecution) Status() WorkerStatus {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.status
+	return read(e, &e.status)
 }
 
 // SetStatus sets the [WorkerExecution] status.
 func (e *WorkerExecution) SetStatus(status WorkerStatus) *WorkerExecution {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	e.status = status
-
-	return e
+	return write(e, &e.status, status)
 }
 
 // CurrentExecutionAttempt returns the [WorkerExecution] current execution attempt: 1 for the first, 0 before it. After a healthy
-// attempt ([WithHealthyAfter]) the numbers begin anew.
+// attempt ([WithHealthyAfter]) and with each run of a schedule ([WithSchedule]) the numbers begin anew.
 func (e *WorkerExecution) CurrentExecutionAttempt() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.currentExecutionAttempt
+	return read(e, &e.currentExecutionAttempt)
 }
 
 // SetCurrentExecutionAttempt sets the [WorkerExecution] current execution attempt.
 func (e *WorkerExecution) SetCurrentExecutionAttempt(current int) *WorkerExecution {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	e.currentExecutionAttempt = current
-
-	return e
+	return write(e, &e.currentExecutionAttempt, current)
 }
 
 // MaxExecutionsAttempts returns the [WorkerExecution] max execution attempts, or [UnlimitedExecutionsAttempts].
 func (e *WorkerExecution) MaxExecutionsAttempts() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.maxExecutionsAttempts
+	return read(e, &e.maxExecutionsAttempts)
 }
 
 // SetMaxExecutionsAttempts sets the [WorkerExecution] max execution attempts.
 func (e *WorkerExecution) SetMaxExecutionsAttempts(max int) *WorkerExecution {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	e.maxExecutionsAttempts = max
-
-	return e
+	return write(e, &e.maxExecutionsAttempts, max)
 }
 
 // DeferredStartThreshold returns the [WorkerExecution] max deferred start threshold, in seconds.
 func (e *WorkerExecution) DeferredStartThreshold() float64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.deferredStartThreshold
+	return read(e, &e.deferredStartThreshold)
 }
 
 // SetDeferredStartThreshold sets the [WorkerExecution] max deferred start threshold, in seconds.
 func (e *WorkerExecution) SetDeferredStartThreshold(threshold float64) *WorkerExecution {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	e.deferredStartThreshold = threshold
-
-	return e
+	return write(e, &e.deferredStartThreshold, threshold)
 }
 
 // Middlewares returns a copy of the list of [Middleware] of the [WorkerExecution], the outermost first.
 func (e *WorkerExecution) Middlewares() []Middleware {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return slices.Clone(e.middlewares)
+	return slices.Clone(e.options.Middlewares)
 }
 
 // StartedAt returns when the current attempt has started, and the zero time before the first one.
 func (e *WorkerExecution) StartedAt() time.Time {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.startedAt
+	return read(e, &e.startedAt)
 }
 
 // EndedAt returns when the current attempt has ended, and the zero time while it is running and before the first one.
 func (e *WorkerExecution) EndedAt() time.Time {
+	return read(e, &e.endedAt)
+}
+
+// NextAttemptAt returns when the next attempt is due, for a worker that is deferred or waits, and the zero time where none is.
+func (e *WorkerExecution) NextAttemptAt() time.Time {
+	return read(e, &e.nextAttemptAt)
+}
+
+// ConsecutiveFailures returns how many attempts have failed in a row: 0 after a success, and once an attempt counts as healthy
+// ([WithHealthyAfter]).
+func (e *WorkerExecution) ConsecutiveFailures() int {
+	return read(e, &e.consecutiveFailures)
+}
+
+// LastError returns the error of the last attempt that failed: what Run returned, a [*PanicError] or [ErrGoexit]; or the
+// [*DependencyError] of a worker that was not run. It is nil as long as none has failed, and stays when a later attempt succeeds.
+func (e *WorkerExecution) LastError() error {
+	return read(e, &e.lastError)
+}
+
+// GaveUp returns true once the worker has failed and will not be run again: it has no attempts or restarts left, failed with a
+// [Permanent] error, or something that it needs has failed. It is false where the worker was stopped.
+func (e *WorkerExecution) GaveUp() bool {
+	return read(e, &e.gaveUp)
+}
+
+// StopPoolOnFailure returns true for a worker with [WithStopPoolOnFailure].
+func (e *WorkerExecution) StopPoolOnFailure() bool {
+	return e.options.StopPoolOnFailure
+}
+
+// Events returns a copy of the [WorkerExecution] list of [WorkerExecutionEvent], the oldest first. An execution keeps its
+// newest 1000 events, or as many as [WithGlobalMaxEvents] says, and of each message 4 KiB at most.
+func (e *WorkerExecution) Events() []*WorkerExecutionEvent {
+	e.mu.Lock()
+	kept := e.events.all()
+	e.mu.Unlock()
+
+	made := make([]WorkerExecutionEvent, len(kept))
+	events := make([]*WorkerExecutionEvent, len(kept))
+	for i, event := range kept {
+		made[i] = WorkerExecutionEvent{event.executionID, event.message(), event.at}
+		events[i] = &made[i]
+	}
+
+	return events
+}
+
+// DroppedEvents returns how many events were dropped because newer ones took their place.
+func (e *WorkerExecution) DroppedEvents() int {
+	return read(e, &e.events.dropped)
+}
+
+// HasEvent returns true if a [WorkerExecutionEvent] was found for a given message, among those that Events returns. The message is
+// cut as theirs are.
+func (e *WorkerExecution) HasEvent(message string) bool {
+	e.mu.Lock()
+	all := e.events.all()
+	e.mu.Unlock()
+
+	message = kept(message)
+
+	return slices.ContainsFunc(all, func(event event) bool { return event.message() == message })
+}
+
+// AddEvent adds a [WorkerExecutionEvent] to the [WorkerExecution], for its current id and time. What is over 4 KiB of its message is
+// cut.
+func (e *WorkerExecution) AddEvent(message string) *WorkerExecution {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	return e.endedAt
+	e.events.add(event{executionID: e.id, at: time.Now(), particular: kept(message), numbered: numbered{kind: byHand}})
+
+	return e
+}
+
+// apply is what record does to an execution. It returns whether probes may see the worker differently since.
+func (e *WorkerExecution) apply(s *supervisor, k TransitionKind, at time.Time, d *detail) (changed, becameReady bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	_, before := e.healthLocked(false)
+	e.id = s.id
+	e.currentExecutionAttempt = s.number
+	e.consecutiveFailures = s.counts.failures
+	e.nextAttemptAt = d.due
+	e.gaveUp = s.gaveUp
+	if s.status != e.status {
+		e.status, e.since = s.status, at
+	}
+	if d.stack != "" {
+		e.lastStack = d.stack
+	}
+
+	switch {
+	case k == TransitionStarting:
+		e.startedAt, e.endedAt = at, time.Time{}
+		e.beginRun(at)
+	case k.endsAttempt():
+		e.endedAt = at
+		if k == TransitionSucceeded {
+			e.lastSuccessAt = at
+		}
+		e.endAttempt()
+	}
+	if s.status == Error && d.err != nil {
+		e.lastError, e.lastErrorText, e.lastErrorAt = d.err, kept(d.text), at
+	}
+	e.readiness.note(k, e.stopCause != nil)
+	becameReady = !e.readiness.was && e.readyLocked()
+	e.readiness.was = e.readiness.was || becameReady
+	e.events.add(event{executionID: s.id, at: at, particular: kept(d.text), numbered: s.numbered(k)})
+	_, after := e.healthLocked(false)
+
+	return before != after || s.gaveUp, becameReady
+}
+
+// noteStop notes why the worker was told to stop.
+func (e *WorkerExecution) noteStop(cause error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	e.stopCause = cause
+}
+
+// endRow ends the row of failures, because the current attempt is healthy.
+func (e *WorkerExecution) endRow() {
+	write(e, &e.consecutiveFailures, 0)
+}
+
+// beat notes that the heartbeat's check has found a beat.
+func (e *WorkerExecution) beat(at time.Time) {
+	write(e, &e.lastBeatAt, at)
 }
 
 // running returns how long the current attempt has been running, 0 if none is.
@@ -204,130 +280,20 @@ func (e *WorkerExecution) running() time.Duration {
 	return time.Since(e.startedAt)
 }
 
-// NextAttemptAt returns when the next attempt is due, for a worker that is deferred or waits, and the zero time where none is.
-func (e *WorkerExecution) NextAttemptAt() time.Time {
+// read returns a field that e's mu guards.
+func read[T any](e *WorkerExecution, field *T) T {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	return e.nextAttemptAt
+	return *field
 }
 
-// ConsecutiveFailures returns how many attempts have failed in a row: 0 after a success. An attempt that counted as healthy
-// ([WithHealthyAfter]) begins a new row.
-func (e *WorkerExecution) ConsecutiveFailures() int {
+// write sets a field that e's mu guards.
+func write[T any](e *WorkerExecution, field *T, value T) *WorkerExecution {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	return e.consecutiveFailures
-}
-
-// LastError returns the error of the last attempt that failed: what Run returned, a [*PanicError] or [ErrGoexit]. It is nil as
-// long as none has failed, and stays when a later attempt succeeds.
-func (e *WorkerExecution) LastError() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.lastError
-}
-
-// GaveUp returns true once the worker has failed and has no attempts left, or failed with a [Permanent] error, unless that was while
-// it was stopped.
-func (e *WorkerExecution) GaveUp() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.gaveUp
-}
-
-// StopPoolOnFailure returns true for a worker with [WithStopPoolOnFailure].
-func (e *WorkerExecution) StopPoolOnFailure() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.stopPoolOnFailure
-}
-
-// Events returns a copy of the [WorkerExecution] list of [WorkerExecutionEvent], the oldest first. An execution keeps its
-// newest 1000 events, or as many as [WithGlobalMaxEvents] says.
-func (e *WorkerExecution) Events() []*WorkerExecutionEvent {
-	e.mu.Lock()
-	ordered := slices.Concat(e.events[e.oldest:], e.events[:e.oldest])
-	e.mu.Unlock()
-
-	events := make([]*WorkerExecutionEvent, len(ordered))
-	for i := range ordered {
-		events[i] = &ordered[i]
-	}
-
-	return events
-}
-
-// DroppedEvents returns how many events were dropped because newer ones took their place.
-func (e *WorkerExecution) DroppedEvents() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return e.droppedEvents
-}
-
-// HasEvent returns true if a [WorkerExecutionEvent] was found for a given message, among those that Events returns.
-func (e *WorkerExecution) HasEvent(message string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	return slices.ContainsFunc(e.events, func(event WorkerExecutionEvent) bool { return event.message == message })
-}
-
-// AddEvent adds a [WorkerExecutionEvent] to the [WorkerExecution], for its current id and time.
-func (e *WorkerExecution) AddEvent(message string) *WorkerExecution {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	e.addEventLocked(message, time.Now())
+	*field = value
 
 	return e
-}
-
-// apply is what record does to an execution.
-func (e *WorkerExecution) apply(s *supervisor, k kind, message string, at time.Time, d *detail) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	e.id = s.id
-	e.currentExecutionAttempt = s.attempt
-	e.consecutiveFailures = s.failures
-	e.nextAttemptAt = time.Time{}
-	if s.status != e.status {
-		e.status, e.since = s.status, at
-	}
-	if d.stack != "" {
-		e.lastStack = d.stack
-	}
-
-	switch {
-	case k == starting:
-		e.startedAt, e.endedAt = at, time.Time{}
-	case k.endsAttempt():
-		e.endedAt = at
-		if d.err != nil {
-			e.lastError, e.lastErrorText = d.err, d.text
-		}
-	case k == exhausted, k == permanent:
-		e.gaveUp = s.gaveUp
-	case 0 < d.delay && d.delay < forever:
-		e.nextAttemptAt = at.Add(d.delay)
-	}
-
-	e.addEventLocked(message, at)
-}
-
-func (e *WorkerExecution) addEventLocked(message string, at time.Time) {
-	if e.maxEvents <= 0 || len(e.events) < e.maxEvents {
-		e.events = append(e.events, WorkerExecutionEvent{e.id, message, at})
-		return
-	}
-
-	e.droppedEvents++
-	e.events[e.oldest] = WorkerExecutionEvent{e.id, message, at}
-	e.oldest = (e.oldest + 1) % len(e.events)
 }

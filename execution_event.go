@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func (e *WorkerExecutionEvent) ExecutionId() string {
 	return e.executionID
 }
 
-// Message returns the message of the event, the same text that was logged for it.
+// Message returns the message of the event, the same text that was logged for it; what is over 4 KiB of it is cut.
 func (e *WorkerExecutionEvent) Message() string {
 	return e.message
 }
@@ -35,4 +36,47 @@ func (e *WorkerExecutionEvent) Timestamp() time.Time {
 // String returns the event as "[ID - 2006-01-02 15:04:05] MESSAGE", the time in the location of its timestamp.
 func (e *WorkerExecutionEvent) String() string {
 	return fmt.Sprintf("[%s - %s] %s", e.executionID, e.timestamp.Format(time.DateTime), e.message)
+}
+
+// event is a kept event: what its text is made of, since most are never read.
+type event struct {
+	executionID string
+	at          time.Time
+	particular  string // to the transition, or the whole text of one made by hand
+	numbered
+}
+
+// byHand is the kind of an event that no transition has made.
+const byHand TransitionKind = -1
+
+func (e *event) message() string {
+	if e.kind == byHand {
+		return e.particular
+	}
+
+	return kept(e.numbered.message(e.particular))
+}
+
+// events are the newest events of an execution, a ring once they are max.
+type events struct {
+	ring    []event
+	oldest  int // where the ring begins
+	max     int // 0 or less for no bound
+	dropped int
+}
+
+func (e *events) add(event event) {
+	if e.max <= 0 || len(e.ring) < e.max {
+		e.ring = append(e.ring, event)
+		return
+	}
+
+	e.dropped++
+	e.ring[e.oldest] = event
+	e.oldest = (e.oldest + 1) % len(e.ring)
+}
+
+// all returns a copy, the oldest first.
+func (e *events) all() []event {
+	return slices.Concat(e.ring[e.oldest:], e.ring[:e.oldest])
 }

@@ -14,12 +14,25 @@ type ExecutionOptions struct {
 	MaxExecutionsAttempts  int          // see [WithMaxExecutionsAttempts]
 	Middlewares            []Middleware // see [WithMiddlewares]
 
-	Backoff           BackoffFunc   // see [WithBackoff]
-	HealthyAfter      time.Duration // see [WithHealthyAfter]
-	RestartPolicy     RestartPolicy // see [WithRestartPolicy]
-	Heartbeat         time.Duration // see [WithHeartbeat]
-	StopStage         int           // see [WithStopStage]
-	StopPoolOnFailure bool          // see [WithStopPoolOnFailure]
+	Backoff            BackoffFunc      // see [WithBackoff]
+	HealthyAfter       time.Duration    // see [WithHealthyAfter]
+	RestartPolicy      RestartPolicy    // see [WithRestartPolicy]
+	RestartLimit       int              // see [WithRestartLimit]
+	RestartLimitWithin time.Duration    // likewise
+	AttemptTimeout     time.Duration    // see [WithAttemptTimeout]
+	Heartbeat          time.Duration    // see [WithHeartbeat]
+	Schedule           Schedule         // see [WithSchedule]
+	Readiness          bool             // see [WithReadiness]
+	ReadyWithin        time.Duration    // likewise
+	ReadyOnSuccess     bool             // see [WithReadyOnSuccess]
+	DependsOn          []string         // see [WithDependsOn]
+	Optional           bool             // see [WithOptional]
+	StopStage          int              // see [WithStopStage]
+	StopTimeout        time.Duration    // see [WithStopTimeout]
+	StopErrors         func(error) bool // see [WithStopErrors]
+	StopPoolOnFailure  bool             // see [WithStopPoolOnFailure]
+
+	ownRestartPolicy bool // whether RestartPolicy is not the global one
 }
 
 // RestartPolicy says after which outcomes a worker is run again, as long as it has attempts left.
@@ -70,17 +83,19 @@ func WithMiddlewares(middlewares ...Middleware) WorkerExecutionOption {
 	}
 }
 
-// WithBackoff sets how long the worker waits before it is run again. nil, the default, means no wait; with
-// [UnlimitedExecutionsAttempts] it means ExponentialBackoff(100ms, 30s), and [ConstantBackoff] of 0 means no wait there.
+// WithBackoff sets how long the worker waits before it is run again, so it does nothing for one that has one attempt
+// ([WithMaxExecutionsAttempts]). nil, the default, means no wait; with [UnlimitedExecutionsAttempts] it means
+// ExponentialBackoff(100ms, 30s), and [ConstantBackoff] of 0 means no wait there.
 func WithBackoff(backoff BackoffFunc) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.Backoff = backoff
 	}
 }
 
-// WithHealthyAfter sets when the worker counts as healthy: an attempt that ran for d or longer ends the row of
-// failures before it. If it fails in the end, that failure counts as the first again, for the backoff and for the maximum of
-// attempts. The default, 0, and negative values mean never.
+// WithHealthyAfter sets when the worker counts as healthy: once its Run has lasted for d, the row of failures before it is over. If it
+// fails in the end, that failure counts as the first again, for the backoff and for the maximum of attempts. With [WithHeartbeat] only
+// the time up to the last beat counts, and the wait in a middleware never does. The default, 0, and negative values mean never. Without
+// another attempt ([WithMaxExecutionsAttempts]) it changes nothing but the report.
 func WithHealthyAfter(d time.Duration) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.HealthyAfter = d
@@ -89,17 +104,18 @@ func WithHealthyAfter(d time.Duration) WorkerExecutionOption {
 
 // WithRestartPolicy sets after which outcomes the worker is run again, as long as it has attempts left: that needs
 // [WithMaxExecutionsAttempts] too, and with [RestartAlways] successes count against the maximum. The default is [RestartOnFailure].
+// RestartAlways beside a schedule ([WithSchedule]) is an error of [WorkerPoolFactory.Create]; the global one does not apply there.
 func WithRestartPolicy(policy RestartPolicy) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
-		o.RestartPolicy = policy
+		o.RestartPolicy, o.ownRestartPolicy = policy, true
 	}
 }
 
 // WithHeartbeat watches the worker: if it does not call [Heartbeat] for timeout, its status becomes [Stuck], the stacks
 // of its goroutines are logged, and its attempt is cancelled with [ErrHeartbeatMissed] as the cause. Once Run has returned, and not
-// before, the attempt has failed if it returned an error or is still stuck, and is followed by what follows a failure. If it beats
-// again and returns nil it is a success, so a worker that drains when its context is done should return [context.Cause] then, which
-// is no failure where it was stopped. Silence is noticed within a tenth of timeout. The default, 0, and negative values mean no watch.
+// before, the attempt has failed, whatever it returned, and is followed by what follows a failure; unless the worker was told to stop
+// meanwhile. A beat makes its status [Running] again, but does not take the failure back. The watch lasts as long as the attempt, while
+// the worker drains in a stop too. Silence is noticed within a tenth of timeout. The default, 0, and negative values mean no watch.
 func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.Heartbeat = timeout
@@ -110,8 +126,9 @@ func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
 // cancelled, and have ended, before those of a higher one are cancelled. No attempt begins meanwhile: a worker of a higher stage that
 // is deferred, waits or fails then is not run again. The default is 0 for all workers, which then stop together.
 //
-// The workers of the stage that is lowest at Start see the end of Start's context at once, with its own error and deadline. So does
-// a worker of a still lower stage that is registered later: only Stop and Shutdown stop it before them.
+// The workers of the stage that is lowest at Start, but for those that others depend on, see the end of Start's context at once, with
+// its own error and deadline, unless there is a [WithGlobalStopDelay]. So does a worker of a still lower stage that is registered
+// later: only Stop and Shutdown stop it before them.
 func WithStopStage(n int) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.StopStage = n
@@ -123,6 +140,109 @@ func WithStopStage(n int) WorkerExecutionOption {
 func WithStopPoolOnFailure() WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.StopPoolOnFailure = true
+	}
+}
+
+// WithRestartLimit lets the worker give up when it would be restarted more than n times within a time: within (t-within, t] at each
+// moment t. Retries and the restarts of [RestartAlways] count; those of [WorkerPool.RestartWorker] and the runs of a schedule do not.
+// Where a scheduled run reaches it, that run gives up. It goes beside the maximum of attempts, which [WithHealthyAfter] sets back. The
+// worker keeps the times of its last n restarts. n < 1, the default, means no limit.
+//
+// It is what Erlang/OTP calls restart intensity, and systemd StartLimitBurst and StartLimitIntervalSec.
+func WithRestartLimit(n int, within time.Duration) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.RestartLimit, o.RestartLimitWithin = n, within
+	}
+}
+
+// WithAttemptTimeout bounds how long an attempt of the worker may take, middlewares included: its context has that deadline, and one
+// that runs into it has failed with [ErrAttemptTimeout], whatever it returns. Nothing can end a goroutine from outside: what follows a
+// failure follows once Run has returned. A worker that was told to stop before the deadline was stopped. The default, 0, and negative
+// values mean no bound.
+func WithAttemptTimeout(d time.Duration) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.AttemptTimeout = d
+	}
+}
+
+// WithSchedule runs the worker at each due time of a schedule, and not at the start: each run is an attempt, with its id, events, log,
+// span, duration and count, and between two the worker is [Waiting], with the due time as its NextAttemptAt. A run that fails is
+// retried as the worker's other options say; the numbers of attempts, the backoff and [WithHealthyAfter] begin anew with each run. A run
+// that gives up leaves the worker waiting for the next due time, unless its error is [Permanent] or it has [WithStopPoolOnFailure].
+//
+// Runs never overlap: due times that pass during a run are left out, and told of as one event; one that is due just as a run ends is
+// run. Waits follow the clock on the wall: after it was set, or the machine suspended, a run is late by a minute at most. A time that
+// is due never comes while the clock is set back, and is not run twice.
+//
+// nil means none. The pool understands no cron syntax: any parser's schedule will do. For what ticks too often for a log line each, see
+// [NewPeriodicWorker].
+func WithSchedule(schedule Schedule) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.Schedule = schedule
+	}
+}
+
+// WithReadiness makes the worker ready only once it calls [Ready] in its attempt, or has succeeded. An attempt that is not ready within
+// the given time is cancelled with [ErrNotReady] as the cause, and has failed. 0 or less means no bound.
+func WithReadiness(within time.Duration) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.Readiness, o.ReadyWithin = true, within
+	}
+}
+
+// WithReadyOnSuccess makes the worker ready only once it has succeeded: for migrations, and whatever else is to be done once before
+// others begin.
+func WithReadyOnSuccess() WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.ReadyOnSuccess = true
+	}
+}
+
+// WithDependsOn lets the worker begin only after others: it is [Pending] until each of them has been ready once in its execution. What
+// it depends on needs [WithReadyOnSuccess] (a migration) or [WithReadiness] (a cache that warms up): without either, a worker is ready as
+// soon as its attempt is running, and this one begins beside it. A deferral counts from there.
+//
+// A dependency that ends without having been ready (it gave up, or was stopped by [WorkerPool.StopWorker]) makes the worker end in
+// [Error] without an attempt, with a [*DependencyError]; it has given up then, and so have those that depend on it in turn. Once begun, a
+// worker is not told of later failures of what it depends on. A stop goes the other way: dependents have ended before what they depend
+// on is told, whoever began the stop. Only a dependency whose attempt was running already when its first dependent was registered sees
+// the end of Start's context together with that, until its next attempt.
+//
+// Several options add up. A dependency on itself, a cycle, and a [WithStopStage] that would stop a dependency before its dependent are
+// errors of [WorkerPoolFactory.Create] and [WorkerPool.Start], and a name that nobody has registered is one of Start; a running pool
+// refuses such a registration.
+func WithDependsOn(names ...string) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		for _, name := range names {
+			if !slices.Contains(o.DependsOn, name) {
+				o.DependsOn = append(slices.Clip(o.DependsOn), name)
+			}
+		}
+	}
+}
+
+// WithOptional lets the pool be live and ready without the worker: probes and [WorkerPool.WaitReady] pass over it.
+func WithOptional() WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.Optional = true
+	}
+}
+
+// WithStopTimeout bounds how long the worker may hold up a stop: once it has not ended within d after it was told to stop, later stages
+// and what it depends on are told as if it had. The stop still waits for it, up to [WithGlobalStopTimeout], and has succeeded if it ended
+// by then. The default, 0, and negative values mean that it holds up the stop until it has ended.
+func WithStopTimeout(d time.Duration) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.StopTimeout = d
+	}
+}
+
+// WithStopErrors says which errors of the worker are a stop, and not a failure, once it was told to stop, besides its context's own: a
+// server's "closed", a gRPC status. It is not asked about an attempt that has timed out or missed its heartbeat. It may be called by
+// several goroutines at once; a panic in it means no. It wins over [WithGlobalStopErrors], and nil is none.
+func WithStopErrors(is func(error) bool) WorkerExecutionOption {
+	return func(o *ExecutionOptions) {
+		o.StopErrors = is
 	}
 }
 
@@ -140,9 +260,67 @@ func (o ExecutionOptions) normalized() (ExecutionOptions, error) {
 		return o, fmt.Errorf("unknown restart policy %d", o.RestartPolicy)
 	}
 
+	if err := o.checkSchedule(); err != nil {
+		return o, err
+	}
+
+	if slices.Contains(o.DependsOn, "") {
+		return o, errors.New("dependency with an empty name")
+	}
+
 	if o.MaxExecutionsAttempts == UnlimitedExecutionsAttempts && o.Backoff == nil {
-		o.Backoff = ExponentialBackoff(defaultMinBackoff, defaultMaxBackoff)
+		o.Backoff = defaultBackoff
 	}
 
 	return o, nil
+}
+
+func (o *ExecutionOptions) checkSchedule() error {
+	if o.Schedule == nil {
+		return nil
+	}
+	if interval, ok := o.Schedule.(every); ok && interval <= 0 {
+		return fmt.Errorf("schedule: interval %s is not positive", time.Duration(interval))
+	}
+	if o.RestartPolicy == RestartAlways && o.ownRestartPolicy {
+		return errors.New("RestartAlways beside a schedule, which runs the worker again after a success")
+	}
+
+	return nil
+}
+
+// isStop reports whether an error of a worker that was told to stop is a stop, and not a failure.
+func (o *ExecutionOptions) isStop(err error) (is bool) {
+	if o.StopErrors != nil {
+		_ = guard(func() { is = o.StopErrors(err) })
+	}
+
+	return is
+}
+
+// told returns the options that are not the default, and that a report does not tell otherwise, for people to read.
+func (o *ExecutionOptions) told() map[string]string {
+	var told map[string]string
+	tell := func(is bool, name, value string) {
+		if !is {
+			return
+		}
+		if told == nil {
+			told = map[string]string{}
+		}
+		told[name] = value
+	}
+
+	tell(o.AttemptTimeout > 0, "attemptTimeout", o.AttemptTimeout.String())
+	tell(o.HealthyAfter > 0, "healthyAfter", o.HealthyAfter.String())
+	tell(o.RestartPolicy == RestartAlways && o.Schedule == nil, "restartPolicy", "always")
+	tell(o.RestartLimit > 0, "restartLimit", fmt.Sprintf("%d within %s", o.RestartLimit, o.RestartLimitWithin))
+	tell(o.DeferredStartThreshold > 0, "deferredStart", fmt.Sprintf("%gs", o.DeferredStartThreshold))
+	tell(o.StopStage != 0, "stopStage", fmt.Sprint(o.StopStage))
+	tell(o.StopTimeout > 0, "stopTimeout", o.StopTimeout.String())
+	tell(o.ReadyOnSuccess, "readiness", "on success")
+	tell(o.Readiness, "readiness", "within "+o.ReadyWithin.String())
+	tell(o.Readiness && o.ReadyWithin <= 0, "readiness", "when it says so")
+
+	return told
 }

@@ -40,6 +40,7 @@ func TestGeneratorThatMisbehavesFallsBackToTheDefault(t *testing.T) {
 				var logs logBuffer
 				pool := newPool(t, worker.WithGenerator(test.generate), worker.WithWorker(do("job", succeed)))
 				require.NoError(t, pool.Start(logs.context()))
+				synctest.Wait()
 				require.NoError(t, pool.Stop())
 
 				id := execution(t, pool, "job").Id()
@@ -68,6 +69,7 @@ func TestDefaultIDIsThereFromTheStart(t *testing.T) {
 func TestNilGeneratorAndNilMetricsAreTheDefaults(t *testing.T) {
 	pool := newPool(t, worker.WithGenerator(nil), worker.WithMetrics(nil), worker.WithWorker(do("job", succeed)))
 	require.NoError(t, pool.Start(t.Context()))
+	_ = pool.Wait(context.Background())
 	require.NoError(t, pool.Stop())
 
 	assert.Len(t, execution(t, pool, "job").Id(), 36)
@@ -185,8 +187,7 @@ func TestPanicStackShowsWhereItCameFrom(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var logs logBuffer
 			pool := newPool(t, worker.WithWorker(do("job", test.run)))
-			require.NoError(t, pool.Start(logs.context()))
-			require.NoError(t, pool.Stop())
+			require.Error(t, pool.Run(logs.context()))
 
 			var line struct{ Stack string }
 			require.NoError(t, json.Unmarshal([]byte(logs.lines()[1]), &line))
@@ -201,8 +202,10 @@ func TestNameIsReadOnce(t *testing.T) {
 		changing := &namedWorker{func() string { reads++; return strings.Repeat("x", reads) }}
 		pool := newPool(t, worker.WithWorker(changing, worker.WithMaxExecutionsAttempts(2)))
 		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 		require.NoError(t, pool.Stop())
 		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 		require.NoError(t, pool.Stop())
 
 		assert.Equal(t, 1, reads)
@@ -217,6 +220,7 @@ func TestNameOfInvalidUTF8(t *testing.T) {
 	var logs logBuffer
 	pool := newPool(t, worker.WithWorker(do(name, succeed)))
 	require.NoError(t, pool.Start(logs.context()))
+	_ = pool.Wait(context.Background())
 	require.NoError(t, pool.Stop())
 
 	assert.Equal(t, worker.Success, execution(t, pool, name).Status(), "it is found under its own name")
@@ -230,6 +234,7 @@ func TestNameOfInvalidUTF8(t *testing.T) {
 func TestWorkersOfOneLabelShareItsSeries(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("a-b", succeed)), worker.WithWorker(do("A_B", succeed)))
 	require.NoError(t, pool.Start(t.Context()))
+	_ = pool.Wait(context.Background())
 	require.NoError(t, pool.Stop())
 
 	assert.Equal(t, []string{
@@ -244,15 +249,16 @@ func TestStartWithANilContext(t *testing.T) {
 	assert.Empty(t, pool.Executions())
 }
 
-func TestStartWithADoneContextRunsEachWorkerOnce(t *testing.T) {
+func TestStartWithADoneContextRunsNobody(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("too late"))
 		pool := newPool(t, worker.WithWorker(do("job", block), worker.WithMaxExecutionsAttempts(3)))
 		require.NoError(t, pool.Start(ctx))
+		synctest.Wait()
 		require.NoError(t, pool.Stop())
 
-		assert.Equal(t, []string{"starting execution attempt 1/3", "stopping execution attempt 1/3 on cancellation"},
+		assert.Equal(t, []string{"stopping before first execution attempt"},
 			messages(execution(t, pool, "job")))
 	})
 }
@@ -281,13 +287,11 @@ func TestPoolInsideAWorkerLogsItsOwnFieldsOnly(t *testing.T) {
 		var logs logBuffer
 		outer := newPool(t, worker.WithWorker(do("outer", func(ctx context.Context) error {
 			inner := newPool(t, worker.WithWorker(do("inner", succeed)))
-			if err := inner.Start(ctx); err != nil {
-				return err
-			}
-			return inner.Stop()
+			return inner.Run(ctx)
 		})))
 		logger := zerolog.New(&logs).With().Str("service", "s").Logger()
 		require.NoError(t, outer.Start(logger.WithContext(t.Context())))
+		synctest.Wait()
 		require.NoError(t, outer.Stop())
 
 		assert.Equal(t, []string{

@@ -2,162 +2,251 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
+	"runtime/pprof"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // generation is the state of the pool from one Start to the end of its stop.
 type generation struct {
-	ctx     context.Context // the parent of the workers' contexts
-	cancel  context.CancelCauseFunc
-	unwatch func() bool // ends the watch on ctx
-	logger  *zerolog.Logger
-	labels  context.Context // carries the profiler labels of Start's context, and nothing else; nil if there are none
-	quit    chan struct{}   // closed when it begins to stop
-	stopped chan struct{}   // closed when it has stopped, as the last act of its stop
-	stacks  recentStacks
+	pool      *WorkerPool
+	ctx       context.Context // of Start, the parent of the attempts that may end with it
+	cancel    context.CancelCauseFunc
+	detached  context.Context       // its values alone, the parent of the attempts that are told in their turn
+	unwatch   func() bool           // ends the watch on ctx
+	startDone <-chan struct{}       // Done of Start's context
+	outer     *attempt              // the attempt that Start was called in, nil if none
+	logger    *zerolog.Logger       // nil if nothing is logged
+	span      oteltrace.SpanContext // of Start's context
+	trace     traceIDs              // the same, for log records
+	labels    context.Context       // carries the profiler labels of Start's context, and nothing else; nil if there are none
+	begun     chan struct{}         // closed when its stop begins
+	expired   chan struct{}         // closed when the stop has taken longer than WithGlobalStopTimeout
+	ended     chan struct{}         // closed when it has stopped, as the last act of its stop
+	stacks    stacks
 
-	// The pool's mu guards the fields below, which stay as they are once the generation is stopping.
+	// The pool's mu guards the fields below.
+	state       PoolState // PoolStarted, PoolStopping, PoolStopped
 	supervisors map[string]*supervisor
 	order       []*supervisor // in registration order
-	byName      []*supervisor // see byNameLocked
-	stages      map[int]*stage
+	byName      []*supervisor // sorted, nil when it is out of date
+	alive       int           // workers that have not ended
+	empty       chan struct{} // made by who waits for that, closed when alive becomes 0
+	dependents  map[string]*dependents
 	firstStage  int
-	stopping    bool
-	cause       error // of the stop
-
-	gate gate // guarded by the pool's mu, as those of the stages are
+	stop        stopping
 }
 
-// stage is the context of all workers that stop together.
-type stage struct {
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	gate   gate
-}
-
-func newGeneration(ctx context.Context) *generation {
+func newGeneration(p *WorkerPool, ctx context.Context) *generation {
+	base := &startContext{Context: ctx}
+	base.done = base.readDone()
 	g := &generation{
-		logger:  baseLogger(ctx),
-		labels:  baseLabels(ctx),
-		quit:    make(chan struct{}),
-		stopped: make(chan struct{}),
-		stages:  map[int]*stage{},
+		pool:       p,
+		startDone:  base.done,
+		logger:     baseLogger(base),
+		span:       oteltrace.SpanContextFromContext(base),
+		labels:     baseLabels(base),
+		begun:      make(chan struct{}),
+		expired:    make(chan struct{}),
+		ended:      make(chan struct{}),
+		state:      PoolStarted,
+		firstStage: math.MaxInt,
 	}
-	g.ctx, g.cancel = context.WithCancelCause(ctx)
+	g.stacks.isWorker = func(name string) bool { return g.supervisorOf(name) != nil }
+	g.outer, g.trace = attemptOf(base), idsOf(g.span)
+	g.ctx, g.cancel = context.WithCancelCause(base)
+	g.detached = context.WithoutCancel(g.ctx)
 
 	return g
-}
-
-// lastGeneration returns the generation of the last Start, nil before the first.
-func (p *WorkerPool) lastGeneration() *generation {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	return p.currentLocked()
 }
 
 // currentLocked returns the generation of the last Start, nil before the first. The end of its context begins its stop, seen here no
 // later than by its workers.
 func (p *WorkerPool) currentLocked() *generation {
 	g := p.current
-	if g != nil && g.ctx.Err() != nil {
+	if g != nil && g.state == PoolStarted && g.ctx.Err() != nil {
 		p.beginStopLocked(g, context.Cause(g.ctx))
 	}
 
 	return g
 }
 
-// startableLocked returns why the pool cannot be started now, nil if it can.
-func (p *WorkerPool) startableLocked() error {
-	if len(p.problems) > 0 {
-		return errors.Join(p.problems...)
+// followContext begins the stop of the pool once Start's context is done.
+func (g *generation) followContext() {
+	g.pool.mu.Lock()
+	defer g.pool.mu.Unlock()
+
+	g.pool.beginStopLocked(g, context.Cause(g.ctx))
+}
+
+// aliveNames returns who has not ended.
+func (g *generation) aliveNames() (names []string) {
+	if g != nil && g.alive > 0 {
+		for _, s := range g.order {
+			if s.alive {
+				names = append(names, s.plan.name)
+			}
+		}
 	}
-	g := p.currentLocked()
-	if g == nil {
-		return nil
-	}
-	if !g.stopping {
+
+	return names
+}
+
+func errAlreadyStarted(g *generation, alive []string) error {
+	if g.state == PoolStarted || len(alive) == 0 {
 		return ErrPoolAlreadyStarted
 	}
 
-	var alive []string
-	for _, s := range g.order {
-		if s.gate.alive > 0 {
-			alive = append(alive, s.name)
-		}
-	}
-	if len(alive) > 0 {
-		return fmt.Errorf("%w: still stopping %s", ErrPoolAlreadyStarted, strings.Join(alive, ", "))
-	}
-
-	return nil
+	return fmt.Errorf("%w: still stopping %s", ErrPoolAlreadyStarted, strings.Join(alive, ", "))
 }
 
-// launchLocked starts one worker.
-func (p *WorkerPool) launchLocked(g *generation, planned *plan) {
-	s := &supervisor{}
-	p.admitLocked(g, planned, s)
-	go s.run()
-}
+// launchLocked makes one worker ready to run, in the place of an earlier one of its name.
+func (p *WorkerPool) launchLocked(g *generation, planned *plan) *supervisor {
+	s := newSupervisor(p, g, planned)
 
-// admitLocked makes one worker ready to run, in the place of an earlier one of its name.
-func (p *WorkerPool) admitLocked(g *generation, planned *plan, s *supervisor) {
-	s.init(p, g, planned)
-
-	if old, ok := g.supervisors[s.name]; ok {
+	if old, ok := g.supervisors[planned.name]; ok {
 		s.index = old.index
 		g.order[s.index] = s
+		if at, ok := slices.BinarySearchFunc(g.byName, planned.name, byName); ok {
+			g.byName[at] = s
+		}
 	} else {
 		s.index = len(g.order)
 		g.order = append(g.order, s)
+		g.byName = nil
 	}
-	g.supervisors[s.name] = s
-	g.byName = nil
+	g.supervisors[planned.name] = s
+	g.alive++
+	planned.execution.Store(&s.execution)
+	g.awaitDependenciesLocked(s)
 
-	s.gate.enter()
-	s.stage.gate.enter()
-	g.gate.enter()
-	planned.series.launched.Store(true)
+	return s
 }
 
-// workerEnded is the last act of a worker's goroutine.
+func byName(s *supervisor, name string) int {
+	return strings.Compare(s.plan.name, name)
+}
+
+// workerEnded is the last act of a worker's goroutine. What was asked for while it was ending happens here.
 func (p *WorkerPool) workerEnded(s *supervisor) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	if s.gaveUp && s.options.StopPoolOnFailure {
-		p.beginStopLocked(s.generation, s.failure)
+	g := s.generation
+	if s.gaveUp && s.plan.options.StopPoolOnFailure {
+		p.beginStopLocked(g, s.failure)
 	}
-	s.gate.leave()
-	s.stage.gate.leave()
-	s.generation.gate.leave()
+
+	s.alive = false
+	relaunch := s.request == restartRequested && p.currentLocked() == g && g.state == PoolStarted
+	if relaunch {
+		// Before the count of the living goes down: Run and Wait must not take the time between for the end of all workers.
+		go p.launchLocked(g, p.plans[s.plan.name]).run()
+	} else {
+		g.dependencyEndedLocked(s)
+		g.releaseLocked(s)
+	}
+	if s.request == removalRequested {
+		p.forgetLocked(g, s.plan)
+	}
+	if s.left != nil {
+		close(s.left)
+	}
+
+	g.alive--
+	if g.alive == 0 && g.empty != nil {
+		close(g.empty)
+		g.empty = nil
+	}
+	g.advanceLocked()
+	p.signalLocked()
 }
 
-// stageLocked returns a stage, and makes it the first time. The first stage ends with the context of Start, as its child; the
-// others are cancelled in their turn.
-func (g *generation) stageLocked(n int) *stage {
-	if made, ok := g.stages[n]; ok {
-		return made
+// supervisors returns those of the last Start in the order of their registration.
+func (p *WorkerPool) supervisors() []*supervisor {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if p.current == nil {
+		return nil
 	}
 
-	parent := g.ctx
-	if n > g.firstStage {
-		parent = context.WithoutCancel(parent)
-	}
-
-	made := &stage{}
-	made.ctx, made.cancel = context.WithCancelCause(parent)
-	g.stages[n] = made
-
-	return made
+	return slices.Clone(p.current.order)
 }
 
-func (g *generation) aliveLocked(name string) bool {
-	s, ok := g.supervisors[name]
+// sortedLocked returns the supervisors in the order of their names. They are sorted anew only where there are new names.
+func (g *generation) sortedLocked() []*supervisor {
+	if g.byName == nil {
+		g.byName = slices.Clone(g.order)
+		slices.SortFunc(g.byName, func(a, b *supervisor) int { return byName(a, b.plan.name) })
+	}
 
-	return ok && s.gate.alive > 0
+	return slices.Clone(g.byName)
+}
+
+// startContext is the context of Start. Its methods are a user's: one that panics counts as one that knows nothing.
+type startContext struct {
+	context.Context
+	done <-chan struct{}
+}
+
+func (c *startContext) readDone() (done <-chan struct{}) {
+	_ = guard(func() { done = c.Context.Done() })
+
+	return done
+}
+
+func (c *startContext) Done() <-chan struct{} {
+	return c.done
+}
+
+func (c *startContext) Deadline() (deadline time.Time, ok bool) {
+	_ = guard(func() { deadline, ok = c.Context.Deadline() })
+
+	return deadline, ok
+}
+
+// Err is asked once Done's channel is closed, so that it must say something.
+func (c *startContext) Err() error {
+	select {
+	case <-c.done:
+	default:
+		return nil
+	}
+
+	err := context.Canceled
+	_ = guard(func() {
+		if own := c.Context.Err(); own != nil {
+			err = own
+		}
+	})
+
+	return err
+}
+
+func (c *startContext) Value(key any) (value any) {
+	defer func() { _ = recover() }()
+
+	return c.Context.Value(key)
+}
+
+// baseLabels returns a context with the profiler labels of ctx and nothing else, nil if there are none.
+func baseLabels(ctx context.Context) context.Context {
+	var labels []string
+	pprof.ForLabels(ctx, func(key, value string) bool {
+		labels = append(labels, key, value)
+
+		return true
+	})
+	if labels == nil {
+		return nil
+	}
+
+	return pprof.WithLabels(context.Background(), pprof.Labels(labels...))
 }

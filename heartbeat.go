@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -11,124 +10,72 @@ import (
 // look at the clock, and silence is noticed at most one check late.
 const heartbeatChecks = 10
 
-// heartbeat watches one attempt.
+// heartbeat is what a watch knows of an attempt's beats.
 type heartbeat struct {
-	s      *supervisor
-	beaten atomic.Bool // since the last check
+	beaten atomic.Bool  // since the last check
+	last   atomic.Int64 // when a check last found a beat, in nanoseconds since 1970; 0 for never
 
-	timer *time.Timer
-	turn  chan struct{} // a lock that may be held while user code runs: it guards the fields below, and record
-	quiet int           // checks since the last beat
+	timer *time.Timer // guarded by the watch's turn, as the fields below are
+	quiet int         // checks since the last beat
 	stuck bool
-	ended bool
 }
 
-// Heartbeat tells that the worker whose context ctx derives from is alive, for a worker that was registered with
-// [WithHeartbeat]; for any other it does nothing. It is safe for concurrent use and costs at most one atomic store: call it as often as
-// there is progress to tell of.
+// lastBeat returns when a check last found a beat, or when there was none.
+func (h *heartbeat) lastBeat(none time.Time) time.Time {
+	if last := h.last.Load(); last != 0 {
+		return time.Unix(0, last)
+	}
+
+	return none
+}
+
+// Heartbeat tells that the workers whose contexts ctx derives from are alive, for those that were registered with [WithHeartbeat]: the
+// innermost, and those of the pools around it. Elsewhere it does nothing. It is safe for concurrent use and costs at most one atomic
+// store for each: call it as often as there is progress to tell of.
 func Heartbeat(ctx context.Context) {
-	attempt, ok := ctx.(*attemptContext)
-	if !ok {
-		attempt, ok = ctx.Value(attemptKey{}).(*attemptContext)
-	}
-
-	// Load first: a store would take the cache line from the other cores each time.
-	if ok && attempt.heartbeat != nil && !attempt.heartbeat.beaten.Load() {
-		attempt.heartbeat.beaten.Store(true)
+	for a := attemptOf(ctx); a != nil; a = a.supervisor.generation.outer {
+		// Load first: a store would take the cache line from the other cores each time.
+		if w := a.watch; w != nil && !w.heartbeat.beaten.Load() {
+			w.heartbeat.beaten.Store(true)
+		}
 	}
 }
 
-// newHeartbeat begins to watch the attempt that s is about to run.
-func newHeartbeat(s *supervisor) *heartbeat {
-	h := &heartbeat{s: s, turn: make(chan struct{}, 1)}
-	h.turn <- struct{}{}
-	h.timer = time.AfterFunc(h.interval(), h.check)
-	<-h.turn
-
-	return h
+func (w *watch) heartbeatInterval() time.Duration {
+	return max(w.a.supervisor.plan.options.Heartbeat/heartbeatChecks, 1)
 }
 
-func (h *heartbeat) interval() time.Duration {
-	return max(h.s.options.Heartbeat/heartbeatChecks, 1)
-}
-
-// check runs on a goroutine of its own whenever the timer fires.
-func (h *heartbeat) check() {
-	h.turn <- struct{}{}
-	defer func() { <-h.turn }()
-
-	// Once the worker was told to stop, the timeout of the stop is what counts.
-	if h.ended || h.s.stopping() {
-		return
-	}
-	defer h.timer.Reset(h.interval())
+// checkHeartbeat runs whenever the heartbeat's timer fires, during stops too.
+func (w *watch) checkHeartbeat() {
+	h := &w.heartbeat
+	defer func() { h.timer.Reset(w.heartbeatInterval()) }()
 
 	if h.beaten.Swap(false) {
-		h.resume()
+		h.quiet = 0
+		h.last.Store(time.Now().UnixNano())
+		w.a.supervisor.execution.beat(time.Now())
+		w.resume()
 	} else if h.quiet++; h.quiet == heartbeatChecks {
-		h.miss()
+		w.miss()
 	}
 }
 
-func (h *heartbeat) miss() {
-	h.stuck = true
-	stack := h.s.generation.stacks.of(h.s.name)
-	h.s.cancel(ErrHeartbeatMissed)
-	h.s.record(heartbeatMissed, &detail{text: h.s.options.Heartbeat.String(), err: ErrHeartbeatMissed, stack: stack})
+// miss cancels the attempt before it looks for the stacks, which may take a while.
+func (w *watch) miss() {
+	s := w.a.supervisor
+	w.heartbeat.stuck = true
+	w.a.cancel(ErrHeartbeatMissed)
+	stack := s.generation.stacks.of([]string{s.plan.name}, w.a.startedAt, stackPatience)[s.plan.name]
+	s.record(TransitionHeartbeatMissed, &detail{text: s.plan.options.Heartbeat.String(), err: ErrHeartbeatMissed, stack: stack})
 }
 
-func (h *heartbeat) resume() {
-	h.quiet = 0
-	if h.stuck {
-		h.stuck = false
-		h.s.record(heartbeatResumed, &detail{})
+func (w *watch) resume() {
+	s := w.a.supervisor
+	if w.heartbeat.stuck {
+		w.heartbeat.stuck = false
+		s.record(TransitionHeartbeatResumed, &detail{})
 	}
-}
-
-func (h *heartbeat) isStuck() bool {
-	h.turn <- struct{}{}
-	defer func() { <-h.turn }()
-
-	return h.stuck
-}
-
-// end ends the watch, after a check that is going on, and returns whether the attempt is stuck.
-func (h *heartbeat) end() bool {
-	h.turn <- struct{}{}
-	defer func() { <-h.turn }()
-	h.timer.Stop()
-	h.ended = true
-
-	return h.stuck
-}
-
-// missedHeartbeat reports whether an attempt in ctx was cancelled because it missed its heartbeat, and not stopped meanwhile.
-func (s *supervisor) missedHeartbeat(ctx context.Context) bool {
-	return context.Cause(ctx) == ErrHeartbeatMissed && !s.stopping()
-}
-
-// endHeartbeat ends the watch, and makes a failure of an attempt that missed its heartbeat: of its error always, of its success if it
-// was stuck to the end.
-func (s *supervisor) endHeartbeat(h *heartbeat) {
-	stuck := h.end()
-	if !s.missedHeartbeat(s.ctx) {
-		return
+	if s.counts != (counts{}) && w.a.healthy(time.Now()) {
+		w.endRow()
 	}
-
-	switch o := &s.outcome; {
-	case o.kind == failed && o.err != ErrHeartbeatMissed:
-		o.err = missedWith(o.err)
-		o.text = ErrHeartbeatMissed.Error() + ": " + o.text
-	case o.kind == succeeded && stuck:
-		*o = outcome{kind: failed, detail: detail{err: ErrHeartbeatMissed, text: ErrHeartbeatMissed.Error()}}
-	}
-}
-
-// missedWith returns the error of an attempt that missed its heartbeat and returned err.
-func missedWith(err error) error {
-	if err == ErrHeartbeatMissed { // the context's cause, returned as it is
-		return err
-	}
-
-	return fmt.Errorf("%w: %w", ErrHeartbeatMissed, err)
 }

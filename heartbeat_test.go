@@ -84,9 +84,10 @@ func TestLateBeatClearsStuck(t *testing.T) {
 			"+0s id-1 starting execution attempt 1/1",
 			"+10s id-1 heartbeat missed for 10s",
 			"+16s id-1 heartbeat resumed",
-			"+20.5s id-1 stopping execution attempt 1/1 with success",
+			"+20.5s id-1 stopping execution attempt 1/1 with error: heartbeat missed",
+			"+20.5s id-1 max execution attempts reached",
 		}, timeline(e))
-		assert.Equal(t, worker.Success, e.Status())
+		assert.Equal(t, worker.Error, e.Status(), "a beat does not take the failure back")
 	})
 }
 
@@ -139,7 +140,7 @@ func TestStopOfAStuckWorkerIsClean(t *testing.T) {
 	})
 }
 
-func TestHeartbeatIsNotWatchedWhileStopping(t *testing.T) {
+func TestHeartbeatIsWatchedWhileStopping(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		e := script(t, time.Second, do("job", func(ctx context.Context) error {
 			<-ctx.Done()
@@ -148,8 +149,9 @@ func TestHeartbeatIsNotWatchedWhileStopping(t *testing.T) {
 		}), worker.WithHeartbeat(10*time.Second))
 		assert.Equal(t, []string{
 			"+0s id-1 starting execution attempt 1/1",
+			"+10s id-1 heartbeat missed for 10s",
 			"+1h0m1s id-1 stopping execution attempt 1/1 with success",
-		}, timeline(e))
+		}, timeline(e), "and no failure, since it was stopped before")
 	})
 }
 

@@ -26,6 +26,7 @@ func TestHistoryStopRightAfterStart(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("running", block)), worker.WithWorker(do("deferred", block), worker.WithDeferredStartThreshold(3600)))
 		for range 100 {
 			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
 			require.NoError(t, pool.Stop())
 			assert.Equal(t, worker.Stopped, execution(t, pool, "running").Status())
 			assert.Equal(t, worker.Stopped, execution(t, pool, "deferred").Status())
@@ -94,6 +95,7 @@ func TestHistoryNoFalseTimeout(t *testing.T) {
 				})))
 			}
 			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
 			require.NoError(t, pool.Stop())
 		})
 	}
@@ -133,6 +135,7 @@ func TestHistoryNoGoroutineIsLeftAfterATimeout(t *testing.T) {
 			pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), func(context.Context) error { <-release; return errors.New("late") })))
 		}
 		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 		var stops sync.WaitGroup
 		for range 10 {
 			stops.Go(func() { assert.ErrorIs(t, pool.Shutdown(within(t, time.Second)), worker.ErrStopTimeout) })
@@ -163,6 +166,7 @@ func TestHistoryStopOfAWorkerThatPanics(t *testing.T) {
 					require.NoError(t, pool.Start(t.Context()))
 					synctest.Wait()
 					require.NoError(t, stop())
+					synctest.Wait()
 					require.NoError(t, pool.Stop())
 					assert.Equal(t, worker.Error, execution(t, pool, "job").Status())
 				}
@@ -218,10 +222,17 @@ func TestHistoryStopIsNotAFailure(t *testing.T) {
 	})
 }
 
+// failSoon fails once all others have begun.
+func failSoon(context.Context) error {
+	time.Sleep(time.Second)
+
+	return errors.New("boom")
+}
+
 // TestHistoryAllErrorsAreTold: oklog/run tells of the first error only; controller-runtime lost those that came while it was stopping.
 func TestHistoryAllErrorsAreTold(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("first", fail), worker.WithStopPoolOnFailure()), worker.WithWorker(do("second", failLate)),
+		pool := newPool(t, worker.WithWorker(do("first", failSoon), worker.WithStopPoolOnFailure()), worker.WithWorker(do("second", failLate)),
 			worker.WithWorker(do("third", failLate), worker.WithStopStage(1)))
 		require.EqualError(t, pool.Run(t.Context()), "worker first: boom\nworker second: boom\nworker third: boom")
 	})
@@ -233,7 +244,7 @@ func TestHistoryManyFailuresAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t)
 		for i := range 200 {
-			pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), fail), worker.WithStopPoolOnFailure()))
+			pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), failSoon), worker.WithStopPoolOnFailure()))
 		}
 		assert.Len(t, separate(pool.Run(t.Context())), 200)
 	})
@@ -245,6 +256,7 @@ func TestHistoryNothingToRun(t *testing.T) {
 		pool := newPool(t)
 		require.NoError(t, pool.Run(t.Context()))
 		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 		require.NoError(t, pool.Wait(t.Context()))
 		require.NoError(t, pool.Stop())
 		assert.Zero(t, time.Since(start))
@@ -256,7 +268,7 @@ func TestHistoryAllAreInterruptedWhenOnePanics(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		cleaned := false
 		pool := newPool(t,
-			worker.WithWorker(do("actor", panics), worker.WithStopPoolOnFailure()),
+			worker.WithWorker(do("actor", func(context.Context) error { time.Sleep(time.Second); panic("ouch") }), worker.WithStopPoolOnFailure()),
 			worker.WithWorker(do("other", func(ctx context.Context) error { defer func() { cleaned = true }(); return block(ctx) })))
 		require.EqualError(t, pool.Run(t.Context()), "worker actor: recovered panic: ouch")
 		assert.True(t, cleaned)
@@ -305,6 +317,7 @@ func TestHistoryStopWithoutABound(t *testing.T) {
 					return nil
 				})))
 				require.NoError(t, pool.Start(t.Context()))
+				synctest.Wait()
 				require.NoError(t, pool.Stop())
 				assert.Equal(t, 24*time.Hour, time.Since(start))
 			})

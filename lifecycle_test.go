@@ -95,7 +95,7 @@ func TestLifecycle(t *testing.T) {
 			},
 			lines: []string{
 				line("info", "id-1", "", "deferring execution attempt for 5 seconds"),
-				line("info", "id-1", "", "stopping before first execution attempt"),
+				line("info", "id-1", `,"cause":"worker pool was stopped"`, "stopping before first execution attempt"),
 			},
 			metrics: []string{},
 		},
@@ -171,7 +171,7 @@ func TestLifecycle(t *testing.T) {
 				line("error", "id-1", `,"stack":"STACK"`, "stopping execution attempt 1/unlimited with runtime.Goexit"),
 				line("info", "id-1", "", "restarting after runtime.Goexit"),
 				line("info", "id-2", "", "starting execution attempt 2/unlimited"),
-				line("info", "id-2", "", "stopping execution attempt 2/unlimited on cancellation"),
+				line("info", "id-2", `,"cause":"worker pool was stopped"`, "stopping execution attempt 2/unlimited on cancellation"),
 			},
 			metrics: []string{
 				`worker_executions_total{status="error",worker="job"} 1`,
@@ -193,7 +193,7 @@ func TestLifecycle(t *testing.T) {
 			lines: []string{
 				line("info", "id-1", "", "starting execution attempt 1/2"),
 				line("error", "id-1", `,"error":"boom"`, "stopping execution attempt 1/2 with error: boom"),
-				line("info", "id-1", "", "skipping restart on cancellation"),
+				line("info", "id-1", `,"cause":"worker pool was stopped"`, "skipping restart on cancellation"),
 			},
 			metrics: []string{
 				`worker_executions_total{status="error",worker="job"} 1`,

@@ -49,27 +49,40 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 //
 //   - worker_executions_total, a counter, also by status: started, restarted, success, error, stopped;
 //   - worker_up, a gauge: 1 while the worker's status is running, else 0;
+//   - worker_ready, a gauge: 1 while it is ready ([WorkerExecution.Ready]), else 0;
 //   - worker_stuck, a gauge: 1 while it misses its heartbeat ([WithHeartbeat]), else 0;
-//   - worker_consecutive_failures, a gauge: how many attempts have failed in a row;
+//   - worker_gave_up, a gauge: 1 once it has failed and will not be run again, else 0;
+//   - worker_consecutive_failures, a gauge: how many attempts have failed in a row, 0 for a worker that was stopped;
+//   - worker_started_timestamp_seconds, a gauge: when the current attempt has started, absent before the first;
+//   - worker_next_attempt_timestamp_seconds, a gauge: when the next attempt is due, absent where none is;
 //   - worker_last_success_timestamp_seconds, a gauge: when an attempt last succeeded, absent before;
+//   - worker_heartbeat_age_seconds, a gauge: how long ago a running attempt last beat, to a tenth of its heartbeat's timeout;
 //   - worker_panics_total, a counter of attempts that panicked;
+//   - worker_stop_timeouts_total, a counter of stops that gave up waiting for it;
 //   - worker_execution_duration_seconds, a histogram of how long attempts took, from 0.1 s to 1 day, with native buckets too.
 //
-// A worker appears once it has started. All is counted from the creation of the metrics, registered or not. Several pools may share
-// metrics; their workers of one name then share its series. It is safe for concurrent use.
+// A worker appears once it has started, and is gone once it was unregistered ([WorkerPool.Unregister]). All is counted from the creation
+// of the metrics, registered or not. Several pools may share metrics; their workers of one name then share its series, as those do whose
+// names [Sanitize] makes equal: up is how many of them run, ready the least, and each other gauge the worst. It is safe for concurrent use.
 type WorkerMetrics struct {
-	executions  *prometheus.Desc
-	up          *prometheus.Desc
-	stuck       *prometheus.Desc
-	failures    *prometheus.Desc
-	lastSuccess *prometheus.Desc
-	panics      *prometheus.Desc
-	durations   *prometheus.HistogramVec
-	statuses    [len(statusLabels)]*dto.LabelPair
+	executions   *prometheus.Desc
+	up           *prometheus.Desc
+	ready        *prometheus.Desc
+	stuck        *prometheus.Desc
+	gaveUp       *prometheus.Desc
+	failures     *prometheus.Desc
+	started      *prometheus.Desc
+	nextAttempt  *prometheus.Desc
+	lastSuccess  *prometheus.Desc
+	heartbeatAge *prometheus.Desc
+	panics       *prometheus.Desc
+	stopTimeouts *prometheus.Desc
+	durations    *prometheus.HistogramVec
+	statuses     [len(statusLabels)]*dto.LabelPair
 
 	mu     sync.RWMutex // guards the fields below, not what they hold
 	series map[string]*workerSeries
-	sorted []*workerSeries // those of series by label, shorter when it is out of date; never written to once made
+	sorted []*workerSeries // those of series by label, nil when it is out of date; never written to once made
 }
 
 // NewWorkerMetrics returns a new [WorkerMetrics], and accepts metrics namespace and subsystem. Both go through [Sanitize] and
@@ -81,12 +94,18 @@ func NewWorkerMetrics(namespace string, subsystem string) *WorkerMetrics {
 	}
 
 	m := &WorkerMetrics{
-		executions:  desc("worker_executions_total", "Total number of workers executions", "status"),
-		up:          desc("worker_up", "Whether the worker is running."),
-		stuck:       desc("worker_stuck", "Whether the worker misses its heartbeat."),
-		failures:    desc("worker_consecutive_failures", "Number of attempts that have failed in a row."),
-		lastSuccess: desc("worker_last_success_timestamp_seconds", "Time at which an attempt last succeeded."),
-		panics:      desc("worker_panics_total", "Total number of attempts that panicked."),
+		executions:   desc("worker_executions_total", "Total number of workers executions", "status"),
+		up:           desc("worker_up", "Whether the worker is running."),
+		ready:        desc("worker_ready", "Whether the worker is ready."),
+		stuck:        desc("worker_stuck", "Whether the worker misses its heartbeat."),
+		gaveUp:       desc("worker_gave_up", "Whether the worker has failed and will not be run again."),
+		failures:     desc("worker_consecutive_failures", "Number of attempts that have failed in a row."),
+		started:      desc("worker_started_timestamp_seconds", "Time at which the current attempt has started."),
+		nextAttempt:  desc("worker_next_attempt_timestamp_seconds", "Time at which the next attempt is due."),
+		lastSuccess:  desc("worker_last_success_timestamp_seconds", "Time at which an attempt last succeeded."),
+		heartbeatAge: desc("worker_heartbeat_age_seconds", "How long ago the running attempt last beat."),
+		panics:       desc("worker_panics_total", "Total number of attempts that panicked."),
+		stopTimeouts: desc("worker_stop_timeouts_total", "Total number of stops that gave up waiting for the worker."),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace,
 			Subsystem: subsystem,
@@ -123,9 +142,17 @@ func (m *WorkerMetrics) Register(registry *prometheus.Registry) error {
 	return registry.Register(m)
 }
 
-// Describe implements [prometheus.Collector].
+// Describe implements [prometheus.Collector]. Metrics that were not made by NewWorkerMetrics are refused by the registry.
 func (m *WorkerMetrics) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{m.executions, m.up, m.stuck, m.failures, m.lastSuccess, m.panics} {
+	if m == nil || m.series == nil {
+		descs <- prometheus.NewInvalidDesc(errMetrics)
+		return
+	}
+
+	for _, desc := range []*prometheus.Desc{
+		m.executions, m.up, m.ready, m.stuck, m.gaveUp, m.failures, m.started, m.nextAttempt, m.lastSuccess, m.heartbeatAge,
+		m.panics, m.stopTimeouts,
+	} {
 		descs <- desc
 	}
 	m.durations.Describe(descs)
@@ -145,7 +172,7 @@ func (m *WorkerMetrics) inOrder() []*workerSeries {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	if len(m.sorted) < len(m.series) {
+	if m.sorted == nil {
 		m.sorted = slices.SortedFunc(maps.Values(m.series), func(a, b *workerSeries) int {
 			return cmp.Compare(a.pair.GetValue(), b.pair.GetValue())
 		})
@@ -175,9 +202,40 @@ func (m *WorkerMetrics) IncrementWorkerExecutionError(workerName string) *Worker
 }
 
 func (m *WorkerMetrics) increment(workerName string, c counter) *WorkerMetrics {
-	m.of(workerName).executions[c].Add(1)
+	if m != nil && m.series != nil {
+		m.of(workerName).executions[c].Add(1)
+	}
 
 	return m
+}
+
+// join returns the series of a plan, whose gauges tell of it from now on.
+func (m *WorkerMetrics) join(member *plan) *workerSeries {
+	series := m.of(member.name)
+	series.mu.Lock()
+	defer series.mu.Unlock()
+
+	series.members = append(series.members, member)
+
+	return series
+}
+
+// leave takes a plan off its series, and the series away if it tells of nobody else.
+func (m *WorkerMetrics) leave(member *plan) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	series := member.series
+	series.mu.Lock()
+	series.members = slices.DeleteFunc(series.members, func(other *plan) bool { return other == member })
+	empty := len(series.members) == 0
+	series.mu.Unlock()
+
+	if label := series.pair.GetValue(); empty && m.series[label] == series {
+		delete(m.series, label)
+		m.sorted = nil
+		m.durations.DeleteLabelValues(label)
+	}
 }
 
 // of returns the series of a worker, and makes it the first time.
@@ -198,6 +256,7 @@ func (m *WorkerMetrics) of(workerName string) *workerSeries {
 	if series = m.series[label]; series == nil {
 		series = newWorkerSeries(m, label)
 		m.series[label] = series
+		m.sorted = nil
 	}
 
 	return series

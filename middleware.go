@@ -3,6 +3,10 @@ package worker
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
 )
 
 // HandlerFunc is what an attempt runs: [Worker.Run], or a [MiddlewareFunc] around it.
@@ -16,6 +20,11 @@ type MiddlewareFunc func(next HandlerFunc) HandlerFunc
 // The pool calls Handle, and the function that it returns, once for each attempt, on the worker's goroutine. Whatever goes
 // wrong in it (an error, a panic, a [runtime.Goexit], a nil function) is an outcome of the attempt, as if Run had caused
 // it. Name names the middleware in such an error.
+//
+// The outermost middleware's error is the attempt's, but the attempt lasts until Run has returned too: where a middleware does not wait
+// for it, the context is cancelled when the outermost returns, and a next that is called later returns the context's error without a
+// Run. A panic of Run goes through the middlewares where these call next on the goroutine that they were called on; on another one,
+// next returns it as a [*PanicError].
 type Middleware interface {
 	// Name returns the name of the middleware.
 	Name() string
@@ -37,4 +46,124 @@ func wrap(handler HandlerFunc, middlewares []Middleware) (HandlerFunc, error) {
 	}
 
 	return handler, nil
+}
+
+// innermost is the handler that middlewares are around: it calls Run, and knows when that has returned.
+type innermost struct {
+	a *attempt
+
+	mu      sync.Mutex // guards the fields below
+	closed  bool       // the outermost middleware has returned
+	running int
+	idle    sync.Cond // running is 0
+	caught  *PanicError
+}
+
+// runWrapped runs the worker within its middlewares, and returns once both have ended.
+func (a *attempt) runWrapped(middlewares []Middleware) error {
+	inner := &innermost{a: a}
+	inner.idle.L = &inner.mu
+	defer inner.close()
+
+	handler, err := wrap(inner.handle, middlewares)
+	if err != nil {
+		return err
+	}
+	err = handler(a)
+	if caught, ok := err.(*PanicError); ok && inner.has(caught) {
+		a.panicked.Store(caught)
+	}
+
+	return err
+}
+
+// close ends the attempt for whoever still holds next, and waits until Run has returned.
+func (i *innermost) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+
+	i.closed = true
+	if i.running > 0 {
+		i.a.cancel(nil)
+	}
+	for i.running > 0 {
+		i.idle.Wait()
+	}
+}
+
+func (i *innermost) enter() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+
+	if i.closed {
+		return false
+	}
+	i.running++
+	i.a.noteRun(time.Now())
+
+	return true
+}
+
+func (i *innermost) leave() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+
+	if i.running--; i.running == 0 {
+		i.idle.Broadcast()
+	}
+}
+
+func (i *innermost) has(caught *PanicError) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+
+	return i.caught == caught
+}
+
+// handle is the next of the innermost middleware.
+func (i *innermost) handle(ctx context.Context) (err error) {
+	if !i.enter() {
+		return context.Cause(i.a)
+	}
+	defer i.leave()
+
+	returned := false
+	defer func() {
+		// On the attempt's own goroutine a panic or a Goexit goes on, for the middlewares to see.
+		if returned || onAttemptGoroutine() {
+			return
+		}
+		if value := recover(); value != nil {
+			caught := newPanicError(value)
+			i.mu.Lock()
+			i.caught = caught
+			i.mu.Unlock()
+			err = caught
+		} else {
+			i.a.cancel(ErrGoexit) // what waits for next would wait for ever
+		}
+	}()
+	err = i.a.supervisor.plan.registration.worker.Run(ctx)
+	returned = true
+
+	return err
+}
+
+// onAttemptGoroutine reports whether its caller runs on the goroutine of an attempt, and not on one that a middleware has started.
+func onAttemptGoroutine() bool {
+	pcs := make([]uintptr, 128)
+	n := runtime.Callers(1, pcs)
+	for n == len(pcs) {
+		pcs = make([]uintptr, 4*len(pcs))
+		n = runtime.Callers(1, pcs)
+	}
+
+	for frames, more := runtime.CallersFrames(pcs[:n]), true; more; {
+		var frame runtime.Frame
+		if frame, more = frames.Next(); strings.HasSuffix(frame.Function, "worker.(*attempt).runWrapped") {
+			return true
+		}
+	}
+
+	return false
 }

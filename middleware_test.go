@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"testing/synctest"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/stretchr/testify/assert"
@@ -47,6 +48,7 @@ func TestMiddlewaresWrapEachAttempt(t *testing.T) {
 		return nil
 	}), options...))
 	require.NoError(t, pool.Start(t.Context()))
+	_ = pool.Wait(context.Background())
 	require.NoError(t, pool.Stop())
 
 	// The stop may be faster than the restart.
@@ -73,6 +75,7 @@ func TestMiddlewaresThatMisbehaveFailTheAttempt(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				pool := newPool(t, worker.WithWorker(do("job", fail), worker.WithMiddlewares(test.middleware)))
 				require.NoError(t, pool.Start(t.Context()))
+				synctest.Wait()
 				require.NoError(t, pool.Stop())
 				assert.Equal(t, "stopping execution attempt 1/1 "+test.outcome, messages(execution(t, pool, "job"))[1])
 			})

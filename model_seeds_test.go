@@ -27,6 +27,7 @@ func TestShutdownInAListenerThatIsToldOfALateReturn(t *testing.T) {
 			}
 		}))
 		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 		require.ErrorIs(t, pool.Shutdown(within(t, time.Minute)), worker.ErrStopTimeout)
 		close(release)
 
@@ -43,6 +44,7 @@ func TestStopOfALowerStageThatIsRegisteredLater(t *testing.T) {
 		slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return ctx.Err() }
 		pool := newPool(t, worker.WithWorker(do("consumer", slow), worker.WithStopStage(1)))
 		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 		pool.Register(worker.NewWorkerRegistration(do("producer", slow)))
 		synctest.Wait()
 		require.NoError(t, pool.Stop())
@@ -63,6 +65,7 @@ func TestNoAttemptAfterAStopWhileTheGeneratorIsSlow(t *testing.T) {
 			return fail(ctx)
 		}), worker.WithMaxExecutionsAttempts(3)))
 		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 		time.Sleep(1500 * time.Millisecond)
 		require.NoError(t, pool.Stop())
 
@@ -82,6 +85,7 @@ func TestStopAtTheMomentOfItsTimeout(t *testing.T) {
 				return ctx.Err()
 			})))
 			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
 			if pool.Stop() == nil {
 				require.Equal(t, worker.PoolStopped, pool.Report().State)
 			}
@@ -96,6 +100,7 @@ func TestNoLateReturnWithoutATimeout(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(1)))
 			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
 			err := pool.StopWorker(within(t, 0), "job")
 			require.NoError(t, pool.Stop())
 

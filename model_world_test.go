@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	yokai "github.com/ankorstore/yokai/healthcheck"
 	"github.com/ankorstore/yokai/worker"
 	"github.com/ankorstore/yokai/worker/healthcheck"
 	"github.com/prometheus/client_golang/prometheus"
@@ -523,7 +524,7 @@ func (w *world) read() {
 	if _, err := w.registry.Gather(); err != nil {
 		w.violated("metrics: %v", err)
 	}
-	for _, probe := range []*healthcheck.WorkerProbe{
+	for _, probe := range []yokai.CheckerProbe{
 		healthcheck.NewWorkerProbe(w.pool), healthcheck.NewWorkerLivenessProbe(w.pool), healthcheck.NewWorkerReadinessProbe(w.pool),
 	} {
 		_ = probe.Check(context.Background())

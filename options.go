@@ -35,7 +35,12 @@ type PoolOptions struct {
 	GlobalHealthyAfter           time.Duration                  // see [WithGlobalHealthyAfter]
 	GlobalRestartPolicy          RestartPolicy                  // see [WithGlobalRestartPolicy]
 	GlobalMiddlewares            []Middleware                   // see [WithGlobalMiddlewares]
+	GlobalRestartLimit           int                            // see [WithGlobalRestartLimit]
+	GlobalRestartLimitWithin     time.Duration                  // likewise
+	GlobalAttemptTimeout         time.Duration                  // see [WithGlobalAttemptTimeout]
 	GlobalStopTimeout            time.Duration                  // see [WithGlobalStopTimeout]
+	GlobalStopDelay              time.Duration                  // see [WithGlobalStopDelay]
+	GlobalStopErrors             func(error) bool               // see [WithGlobalStopErrors]
 	GlobalMaxEvents              int                            // see [WithGlobalMaxEvents]
 	GlobalListener               func(Transition)               // see [WithGlobalListener]
 
@@ -130,8 +135,41 @@ func WithGlobalMiddlewares(middlewares ...Middleware) WorkerPoolOption {
 	}
 }
 
-// WithGlobalStopTimeout bounds how long [WorkerPool.Stop], [WorkerPool.Shutdown], [WorkerPool.Run], [WorkerPool.StopWorker] and
-// [WorkerPool.RestartWorker] wait for workers that were told to stop. The default, 0, and negative values mean no bound.
+// WithGlobalRestartLimit sets the global workers restart limit: [WithRestartLimit] for each worker that has none of its own.
+func WithGlobalRestartLimit(n int, within time.Duration) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalRestartLimit, o.GlobalRestartLimitWithin = n, within
+	}
+}
+
+// WithGlobalAttemptTimeout sets the global workers attempt timeout: [WithAttemptTimeout] for each worker that has none of its own.
+func WithGlobalAttemptTimeout(d time.Duration) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalAttemptTimeout = d
+	}
+}
+
+// WithGlobalStopDelay is how long the workers go on after a stop has begun ("lame duck"), so that traffic goes elsewhere meanwhile: from
+// the begin of the stop the pool is not ready and no attempt begins, but workers are told only d later. A second call of
+// [WorkerPool.Stop] or [WorkerPool.Shutdown] tells them at once, and so does [WithGlobalStopTimeout], which counts from the begin of the
+// stop. It holds for each stop of the pool, whoever began it. The default, 0, and negative values mean no delay.
+func WithGlobalStopDelay(d time.Duration) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalStopDelay = d
+	}
+}
+
+// WithGlobalStopErrors sets the global workers stop errors: [WithStopErrors] for each worker that has none of its own.
+func WithGlobalStopErrors(is func(error) bool) WorkerPoolOption {
+	return func(o *PoolOptions) {
+		o.GlobalStopErrors = is
+	}
+}
+
+// WithGlobalStopTimeout bounds each stop of the pool, whoever began it ([WorkerPool.Stop], [WorkerPool.Shutdown], the end of Start's
+// context, [WithStopPoolOnFailure], [WorkerPool.Run]), from its begin: then all workers are told that were not yet, those that have not
+// ended are logged, and who waits gets the [*StopError]. It bounds the waits of [WorkerPool.StopWorker], [WorkerPool.RestartWorker] and
+// [WorkerPool.Unregister] too. The default, 0, and negative values mean no bound.
 func WithGlobalStopTimeout(d time.Duration) WorkerPoolOption {
 	return func(o *PoolOptions) {
 		o.GlobalStopTimeout = d
@@ -146,14 +184,25 @@ func WithGlobalMaxEvents(n int) WorkerPoolOption {
 	}
 }
 
-// WithGlobalListener sets a function that is called for each [Transition] of each worker.
+// WithGlobalListener adds a function that is called for each [Transition] of each worker, after those of earlier options.
 //
-// The listener is called on the worker's goroutine, so for one worker in order, and for several at once; only a missed heartbeat
-// and its end come from another goroutine, while the worker's own is in Run. It holds the worker up for as long as it takes, and
-// must not wait for the worker. A panic in it is recovered and logged. nil means none.
+// The listener is called on the worker's goroutine, so for one worker in order, and for several at once; only what happens to an attempt
+// while that is in Run comes from another goroutine: a missed heartbeat and its end, a timeout, and readiness, from that which called
+// [Ready]. It holds the worker up for as long as it takes, and must not wait for the worker. A panic in it is recovered and logged. nil
+// is none.
 func WithGlobalListener(listener func(Transition)) WorkerPoolOption {
 	return func(o *PoolOptions) {
-		o.GlobalListener = listener
+		before := o.GlobalListener
+		switch {
+		case listener == nil:
+		case before == nil:
+			o.GlobalListener = listener
+		default:
+			o.GlobalListener = func(t Transition) {
+				defer listener(t) // even if that one panics
+				before(t)
+			}
+		}
 	}
 }
 
@@ -188,20 +237,22 @@ func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 		}
 	}
 
-	defaults := DefaultWorkerPoolOptions()
 	if o.Metrics != nil && o.Metrics.series == nil {
 		problems = append(problems, errMetrics)
 		o.Metrics = nil
 	}
 	if o.Metrics == nil {
-		o.Metrics = defaults.Metrics
+		o.Metrics = NewWorkerMetrics(DefaultMetricsNamespace, DefaultMetricsSubsystem)
 	}
-	if o.Generator == nil {
-		o.Generator = defaults.Generator
+	if isNil(o.Generator) {
+		o.Generator = uuid.NewDefaultUuidGenerator()
+	}
+	if isNil(o.TracerProvider) {
+		o.TracerProvider = nil
 	}
 	if o.GlobalRestartPolicy != RestartOnFailure && o.GlobalRestartPolicy != RestartAlways {
 		problems = append(problems, fmt.Errorf("unknown global restart policy %d", o.GlobalRestartPolicy))
-		o.GlobalRestartPolicy = defaults.GlobalRestartPolicy
+		o.GlobalRestartPolicy = RestartOnFailure
 	}
 	if i := slices.Index(o.GlobalMiddlewares, nil); i >= 0 {
 		problems = append(problems, fmt.Errorf("global middleware %d is nil", i+1))
@@ -209,14 +260,14 @@ func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 	}
 	if math.IsNaN(o.GlobalDeferredStartThreshold) {
 		problems = append(problems, errors.New("global deferred start threshold is not a number"))
-		o.GlobalDeferredStartThreshold = defaults.GlobalDeferredStartThreshold
+		o.GlobalDeferredStartThreshold = DefaultDeferredStartThreshold
 	}
 
 	return o, problems
 }
 
 // executionOptions returns the options of one worker: the global ones, then its own in order.
-func (o PoolOptions) executionOptions(own []WorkerExecutionOption) (ExecutionOptions, error) {
+func (o *PoolOptions) executionOptions(registration *WorkerRegistration) (ExecutionOptions, error) {
 	e := DefaultWorkerExecutionOptions()
 	e.DeferredStartThreshold = o.GlobalDeferredStartThreshold
 	e.MaxExecutionsAttempts = o.GlobalMaxExecutionsAttempts
@@ -224,8 +275,11 @@ func (o PoolOptions) executionOptions(own []WorkerExecutionOption) (ExecutionOpt
 	e.Backoff = o.GlobalBackoff
 	e.HealthyAfter = o.GlobalHealthyAfter
 	e.RestartPolicy = o.GlobalRestartPolicy
+	e.RestartLimit, e.RestartLimitWithin = o.GlobalRestartLimit, o.GlobalRestartLimitWithin
+	e.AttemptTimeout = o.GlobalAttemptTimeout
+	e.StopErrors = o.GlobalStopErrors
 
-	for i, option := range own {
+	for i, option := range registration.options {
 		if option == nil {
 			return e, fmt.Errorf("option %d is nil", i+1)
 		}
@@ -233,6 +287,8 @@ func (o PoolOptions) executionOptions(own []WorkerExecutionOption) (ExecutionOpt
 			return e, fmt.Errorf("option %d: %w", i+1, err)
 		}
 	}
+
+	e.ownRestartPolicy = e.ownRestartPolicy || e.RestartPolicy != o.GlobalRestartPolicy
 
 	return e.normalized()
 }

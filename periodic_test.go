@@ -109,7 +109,7 @@ func TestPeriodicWorkerStopsWhileItWaits(t *testing.T) {
 func TestBadInputOfTheBuilders(t *testing.T) {
 	for want, w := range map[string]worker.Worker{
 		"worker job: nil run function":                      worker.NewFuncWorker("job", nil),
-		"worker *worker.funcWorker has an empty name":       worker.NewFuncWorker("", succeed),
+		"worker *worker.FuncWorker has an empty name":       worker.NewFuncWorker("", succeed),
 		"worker period: nil run function":                   worker.NewPeriodicWorker("period", time.Second, nil),
 		"worker zero: interval 0s is not positive":          worker.NewPeriodicWorker("zero", 0, succeed),
 		"worker less: interval -1s is not positive":         worker.NewPeriodicWorker("less", -time.Second, succeed),

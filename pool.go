@@ -5,15 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime/pprof"
 	"slices"
 	"sync"
-
-	"github.com/rs/zerolog"
+	"sync/atomic"
 )
 
-// WorkerPool is the [Worker] pool: it runs each registered worker on a goroutine of its own, from [WorkerPool.Start] to
-// [WorkerPool.Stop]. All methods are safe for concurrent use, from inside workers too.
+// WorkerPool is the [Worker] pool: it runs each registered worker on goroutines of its own, one at a time, from [WorkerPool.Start]
+// to [WorkerPool.Stop]. All methods are safe for concurrent use, from inside workers too.
+//
+// A pool is made by [NewWorkerPool] or a [WorkerPoolFactory]. The zero value has no workers, takes none and cannot be started.
 type WorkerPool struct {
 	options PoolOptions // except Registrations, which are in plans
 
@@ -21,45 +21,38 @@ type WorkerPool struct {
 	plans    map[string]*plan
 	order    []*plan // the same, in registration order
 	problems []error // why the pool cannot be started
+	refused  []error // registrations since the last Start, told by the next one
 	current  *generation
+	watchers map[chan struct{}]bool // of [WorkerPool.WaitReady], each of room for one signal
+
+	watched atomic.Bool // whether there are watchers
 }
 
-// plan is a valid registration, with everything that can be prepared before a start.
-type plan struct {
-	registration *WorkerRegistration
-	name         string
-	options      ExecutionOptions
-	firstStart   string // the text of the start of the first attempt
-	series       *workerSeries
-	ownLabel     context.Context // carries the profiler label of the worker, and nothing else
-}
+var errNotMade = errors.New("worker pool was not made by NewWorkerPool")
 
 // NewWorkerPool returns a new [WorkerPool], with optional [WorkerPoolOption]. What is wrong with them is the error of
 // [WorkerPool.Start]; [WorkerPoolFactory.Create] tells it at once.
 func NewWorkerPool(options ...WorkerPoolOption) *WorkerPool {
 	resolved, problems := resolvePoolOptions(options)
-	p := &WorkerPool{options: resolved, plans: map[string]*plan{}, problems: problems}
+	size := len(resolved.registered)
+	p := &WorkerPool{options: resolved, plans: make(map[string]*plan, size), order: make([]*plan, 0, size), problems: problems}
 
-	seen := map[*WorkerRegistration]bool{}
+	byHand := maps.Clone(resolved.Registrations)
 	for _, registration := range resolved.registered {
-		seen[registration] = true
 		// One that was replaced, or taken out of the map by another option, is not registered.
 		if registration.err != nil || resolved.Registrations[registration.name] == registration {
-			p.Register(registration)
+			delete(byHand, registration.name)
+			p.problems = appendError(p.problems, p.Add(registration))
 		}
 	}
-
-	for _, name := range slices.Sorted(maps.Keys(resolved.Registrations)) {
-		registration := resolved.Registrations[name]
-		if seen[registration] {
-			continue
-		}
-		if registration != nil && registration.name != name {
+	for _, name := range slices.Sorted(maps.Keys(byHand)) {
+		if registration := byHand[name]; registration != nil && registration.name != name {
 			p.problems = append(p.problems, fmt.Errorf("registration %q is of worker %q", name, registration.name))
-			continue
+		} else {
+			p.problems = appendError(p.problems, p.Add(registration))
 		}
-		p.Register(registration)
 	}
+	p.refused = nil // they are among the problems
 
 	return p
 }
@@ -78,82 +71,98 @@ func (p *WorkerPool) Metrics() *WorkerMetrics {
 	return p.options.Metrics
 }
 
-// Register registers new [WorkerRegistration] onto the [WorkerPool], and returns the pool.
-//
-// A worker of the same name is replaced. On a started pool the worker is started at once; there, a name whose worker is
-// still alive is refused, and the refusal is logged. So is a registration that is not valid; on a pool that is not started,
-// Start returns the error from then on.
+// Register registers new [WorkerRegistration] onto the [WorkerPool], and returns the pool: it is [WorkerPool.Add] for each, and logs
+// what that refuses.
 func (p *WorkerPool) Register(registrations ...*WorkerRegistration) *WorkerPool {
 	for _, registration := range registrations {
-		if logger, err := p.register(registration); err != nil && logger != nil {
-			// A writer's panic or Goexit is not the caller's.
-			_ = guard(func() { logger.Error().Err(err).Msg("worker registration refused") })
+		if err := p.Add(registration); err != nil {
+			p.logRefusal(err)
 		}
 	}
 
 	return p
 }
 
-// register adds a registration. On a running pool a refusal is returned, with the logger for it; otherwise an invalid registration
-// becomes an error of Start.
-func (p *WorkerPool) register(registration *WorkerRegistration) (*zerolog.Logger, error) {
+// Add registers a new [WorkerRegistration], and returns an error that says why where it is refused; then nothing has changed.
+//
+// A worker of the same name is replaced. On a started pool the worker is started at once; there, a name whose worker is still alive
+// is refused, and so is a worker that depends on one that is not registered. What a pool refuses that is not started is told by the
+// next Start too, once, for those who use Register.
+func (p *WorkerPool) Add(registration *WorkerRegistration) error {
+	if p.plans == nil {
+		return errNotMade
+	}
 	planned, err := p.plan(registration)
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	g := p.currentLocked()
-	switch {
-	case err != nil && (g == nil || g.stopping):
-		p.problems = append(p.problems, err)
-		return nil, nil
-	case err != nil:
-		return g.logger, err
+	running := g != nil && g.state == PoolStarted
+	if err == nil {
+		err = p.admissibleLocked(g, planned)
+	}
+	if err != nil {
+		if !running {
+			p.refused = append(p.refused, err)
+		}
+		return err
 	}
 
-	name := registration.name
-	if g != nil && g.aliveLocked(name) {
-		return g.logger, fmt.Errorf("worker %s is still running", name)
+	p.placeLocked(planned)
+	if running {
+		go p.launchLocked(g, planned).run()
 	}
 
-	if old, replaced := p.plans[name]; replaced {
-		p.order = slices.DeleteFunc(p.order, func(other *plan) bool { return other == old })
-	}
-	p.plans[name] = planned
-	p.order = append(p.order, planned)
-
-	if g != nil && !g.stopping {
-		p.launchLocked(g, planned)
-	}
-
-	return nil, nil
+	return nil
 }
 
-// plan checks a registration and resolves its options.
-func (p *WorkerPool) plan(registration *WorkerRegistration) (*plan, error) {
-	if registration == nil {
-		return nil, errors.New("nil worker registration")
+// admissibleLocked returns why a plan cannot take its place, nil if it can.
+func (p *WorkerPool) admissibleLocked(g *generation, planned *plan) error {
+	if g == nil {
+		return nil
 	}
-	if registration.worker == nil {
-		return nil, errors.New("nil worker")
+	if s, ok := g.supervisors[planned.name]; ok && s.alive {
+		return fmt.Errorf("worker %s is still running", planned.name)
 	}
-	if registration.err != nil {
-		return nil, registration.err
+	if g.state != PoolStarted {
+		return nil // Start will check the whole
 	}
-
-	options, err := p.options.executionOptions(registration.options)
-	if err != nil {
-		return nil, fmt.Errorf("worker %s: %w", registration.name, err)
+	if len(planned.options.DependsOn) == 0 && !g.depended(planned.name) {
+		return nil
 	}
 
-	return &plan{
-		registration: registration,
-		name:         registration.name,
-		options:      options,
-		firstStart:   transitions[starting].message(1, options.MaxExecutionsAttempts, ""),
-		series:       p.options.Metrics.of(registration.name),
-		ownLabel:     pprof.WithLabels(context.Background(), pprof.Labels(pprofLabel, registration.name)),
-	}, nil
+	plans := maps.Clone(p.plans)
+	plans[planned.name] = planned
+
+	return checkGraph(plans, slices.Collect(maps.Values(plans)), true)
+}
+
+// placeLocked puts a plan into the place of an earlier one of its name.
+func (p *WorkerPool) placeLocked(planned *plan) {
+	planned.series = p.options.Metrics.join(planned)
+	if old, replaced := p.plans[planned.name]; replaced {
+		p.removeLocked(old)
+		p.options.Metrics.leave(old)
+	}
+	p.plans[planned.name] = planned
+	p.order = append(p.order, planned)
+}
+
+func (p *WorkerPool) removeLocked(old *plan) {
+	delete(p.plans, old.name)
+	p.order = slices.DeleteFunc(p.order, func(other *plan) bool { return other == old })
+}
+
+// logRefusal tells of a registration that was refused.
+func (p *WorkerPool) logRefusal(err error) {
+	p.mu.Lock()
+	g := p.current
+	p.mu.Unlock()
+
+	if g != nil && g.logger != nil {
+		apart(func() { g.logger.Error().Err(err).Msg("worker registration refused") })
+	}
 }
 
 // Registrations returns a copy of the [WorkerPool] list of [WorkerRegistration], by worker name.
@@ -177,23 +186,24 @@ func (p *WorkerPool) Registration(name string) (*WorkerRegistration, error) {
 
 	planned, ok := p.plans[name]
 	if !ok {
-		return nil, fmt.Errorf("registration for worker %s was not found", name)
+		return nil, errNotRegistered(name)
 	}
 
 	return planned.registration, nil
 }
 
+func errNotRegistered(name string) error {
+	return fmt.Errorf("registration for worker %s was not found", name)
+}
+
 // Executions returns a copy of the [WorkerPool] list of [WorkerExecution], by worker name: those of the last Start, running or
 // ended. It is empty before the first. The executions themselves are live.
 func (p *WorkerPool) Executions() map[string]*WorkerExecution {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	supervisors := p.supervisors()
 
-	executions := map[string]*WorkerExecution{}
-	if p.current != nil {
-		for name, s := range p.current.supervisors {
-			executions[name] = &s.execution
-		}
+	executions := make(map[string]*WorkerExecution, len(supervisors))
+	for _, s := range supervisors {
+		executions[s.plan.name] = &s.execution
 	}
 
 	return executions
@@ -214,13 +224,13 @@ func (p *WorkerPool) Execution(name string) (*WorkerExecution, error) {
 	return nil, fmt.Errorf("execution for worker %s was not found", name)
 }
 
-// Start starts all [Worker] registered in the [WorkerPool], and does not wait for them. They begin in registration order: each is
-// launched once the one before has its first event, or asks a generator of [WithGenerator] for its id.
+// Start starts all [Worker] registered in the [WorkerPool], and does not wait for them ([WorkerPool.WaitReady] does). They begin in
+// registration order: each is launched with the first event of the one before.
 //
 // The workers' contexts derive from ctx: its values and its logger reach them, and once it is done the pool stops, as
-// [WorkerPool.Stop] does it but with ctx's own cause. The pool counts as started until it is stopped, even if all its workers have
-// ended. After a stop, Start begins anew: with new executions, at attempt 1. Each worker that is not deferred is run at least once,
-// even if ctx is done already.
+// [WorkerPool.Stop] does it but with ctx's own cause. So it must last as long as the pool: the context of a start hook, which ends
+// with the start, would stop it again. The pool counts as started until it is stopped, even if all its workers have ended. After a
+// stop, Start begins anew: with new executions, at attempt 1.
 //
 // It returns an error and starts nothing if a registration or an option is not valid, or if the pool was started before and
 // has not wholly stopped ([ErrPoolAlreadyStarted]); the error names what is wrong, or the workers that have not ended.
@@ -232,42 +242,67 @@ func (p *WorkerPool) Start(ctx context.Context) error {
 
 func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 	if ctx == nil {
-		return nil, errors.New("nil context")
+		return nil, errNilContext
+	}
+	if p.plans == nil {
+		return nil, errNotMade
 	}
 
-	g := newGeneration(ctx)
+	g := newGeneration(p, ctx)
+	if err := p.startGeneration(g); err != nil {
+		g.cancel(nil) // without the lock, since ctx's methods are user code
+		return nil, err
+	}
+	g.outer.noteNested(p)
 
+	return g, nil
+}
+
+func (p *WorkerPool) startGeneration(g *generation) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	if err := p.startableLocked(); err != nil {
-		g.cancel(err)
-		return nil, err
+		return err
 	}
 
 	p.current = g
 	g.supervisors = make(map[string]*supervisor, len(p.order))
 	g.order = make([]*supervisor, 0, len(p.order))
-	for i, planned := range p.order {
-		if n := planned.options.StopStage; i == 0 || n < g.firstStage {
-			g.firstStage = n
-		}
+	for _, planned := range p.order {
+		g.addDependentLocked(planned)
+		g.firstStage = min(g.firstStage, planned.options.StopStage)
 	}
-	// One allocation for all is much cheaper than one for each.
-	supervisors := make([]supervisor, len(p.order))
-	for i, planned := range p.order {
-		p.admitLocked(g, planned, &supervisors[i])
-		if i > 0 {
-			supervisors[i-1].successor = &supervisors[i]
+	var before *supervisor
+	for _, planned := range p.order {
+		s := p.launchLocked(g, planned)
+		if before != nil {
+			before.successor = s
 		}
+		before = s
 	}
 	// Each launches the next with its first event.
-	if len(supervisors) > 0 {
-		go supervisors[0].run()
+	if len(g.order) > 0 {
+		go g.order[0].run()
 	}
-	g.unwatch = context.AfterFunc(g.ctx, func() { p.beginStop(g, context.Cause(g.ctx)) })
+	g.unwatch = context.AfterFunc(g.ctx, g.followContext)
+	p.signalLocked()
 
-	return g, nil
+	return nil
+}
+
+// startableLocked returns why the pool cannot be started now, nil if it can.
+func (p *WorkerPool) startableLocked() error {
+	if alive := p.currentLocked().aliveNames(); len(alive) > 0 || p.current != nil && p.current.state != PoolStopped {
+		return errAlreadyStarted(p.current, alive)
+	}
+	refused := p.refused
+	p.refused = nil
+	if problems := slices.Concat(p.problems, refused); len(problems) > 0 {
+		return joined(problems)
+	}
+
+	return checkGraph(p.plans, p.order, true)
 }
 
 // invalid returns what is wrong with the pool, nil if nothing is.
@@ -275,5 +310,5 @@ func (p *WorkerPool) invalid() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	return errors.Join(p.problems...)
+	return joined(appendError(slices.Clone(p.problems), checkGraph(p.plans, p.order, false)))
 }

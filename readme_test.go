@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
@@ -37,7 +38,7 @@ func TestReadmeSnippetsCompile(t *testing.T) {
 
 // TestReadmeTransitions compares the README's table of transitions with the one in the code.
 func TestReadmeTransitions(t *testing.T) {
-	row := regexp.MustCompile(`(?m)^\t(\w+): +\{(\w+), "(.*)", zerolog\.(\w+)Level, count(\w+)\},$`)
+	row := regexp.MustCompile(`(?m)^\tTransition\w+: +\{"(\w+)", .*?, (\w+), "(.*)", zerolog\.(\w+)Level, count(\w+)\},$`)
 	inCode := row.FindAllStringSubmatch(read(t, "transition.go"), -1)
 	require.NotEmpty(t, inCode)
 
@@ -74,11 +75,14 @@ func TestReadmeDifferences(t *testing.T) {
 // TestReadmeMetrics compares the README's table of metric families with those that a worker has that did all there is to count.
 func TestReadmeMetrics(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(inOrder("job", panics, succeed),
-			worker.WithMaxExecutionsAttempts(2), worker.WithHeartbeat(time.Hour)))
+		pool := newPool(t,
+			worker.WithWorker(inOrder("job", panics, succeed, block), worker.WithMaxExecutionsAttempts(3),
+				worker.WithRestartPolicy(worker.RestartAlways), worker.WithHeartbeat(time.Hour)),
+			worker.WithWorker(do("scheduled", succeed), worker.WithSchedule(worker.Every(time.Hour))))
 		registry := prometheus.NewRegistry()
 		require.NoError(t, pool.Metrics().Register(registry))
-		require.NoError(t, pool.Run(t.Context()))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 
 		var want []string
 		families, err := registry.Gather()
@@ -98,6 +102,7 @@ func TestReadmeMetrics(t *testing.T) {
 			rows = append(rows, squeeze(cells[1]+cells[2]))
 		}
 		assert.ElementsMatch(t, want, rows)
+		require.NoError(t, pool.Stop())
 	})
 }
 

@@ -60,24 +60,3 @@ func readName(worker Worker) (name string, err error) {
 
 	return name, nil
 }
-
-// guard runs user code other than a worker's, and returns its panic or Goexit as an error. It takes a goroutine, since nothing but the
-// end of a goroutine can follow a Goexit.
-func guard(f func()) error {
-	result := make(chan error)
-
-	go func() {
-		err := ErrGoexit
-		defer func() {
-			if value := recover(); value != nil {
-				err = newPanicError(value)
-			}
-			result <- err
-		}()
-
-		f()
-		err = nil
-	}()
-
-	return <-result
-}

@@ -158,7 +158,6 @@ var callFaults = []fault{
 	{"a nil worker", "an error of Create", badInput("nil worker", worker.WithWorker(nil)), processEnds, "", ""},
 	{"a worker without a name", "an error of Create", badInput("has an empty name", named(func() string { return "" })), "registered under the empty name", "", ""},
 	{"Name panics", "an error of Create", badInput("recovered panic: no name", named(func() string { panic("no name") })), processEnds, processEnds, ""},
-	{"Name calls Goexit", "an error of Create", badInput("runtime.Goexit was called", named(func() string { runtime.Goexit(); return "" })), "", "", ""},
 	{"Name says something else each time", "it is asked once", nameChanges, "", "", ""},
 	{"a deferral that is not a number", "an error of Create", badInput("not a number", worker.WithGlobalDeferredStartThreshold(math.NaN())), "run at once", "", ""},
 	{"a nil option, or one that panics", "an error of Create", badInput("pool option 1 is nil", nil), "", "", ""},
@@ -218,7 +217,8 @@ func hugeError(t *testing.T) {
 	require.NoError(t, pool.Start(logs.context()))
 	synctest.Wait()
 	require.NoError(t, pool.Stop())
-	assert.Equal(t, huge, pool.Report().Workers[0].LastError)
+	assert.Equal(t, huge[:4096-len("…")]+"…", pool.Report().Workers[0].LastError)
+	assert.EqualError(t, execution(t, pool, "job").LastError(), huge, "the error itself is whole")
 	assert.True(t, execution(t, pool, "job").HasEvent("stopping execution attempt 1/1 with error: "+huge))
 	assert.Contains(t, logs.lines()[1], `"error":"`+huge+`"`)
 	assert.Less(t, len(strings.Join(executionsText(t, pool), "")), 1000)
@@ -284,6 +284,7 @@ func deafWorker(t *testing.T) {
 	release := make(chan struct{})
 	pool := newPool(t, worker.WithWorker(do("job", deaf(release))))
 	require.NoError(t, pool.Start(t.Context()))
+	synctest.Wait()
 	var stop *worker.StopError
 	require.ErrorAs(t, pool.Shutdown(within(t, time.Second)), &stop)
 	assert.Contains(t, stop.Workers[0].Stack, "waitForRelease")
@@ -360,6 +361,7 @@ func nameChanges(t *testing.T) {
 func stopFromMany(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return nil })))
 	require.NoError(t, pool.Start(t.Context()))
+	synctest.Wait()
 	for range 100 {
 		go func() {
 			assert.NoError(t, pool.Stop())
@@ -383,6 +385,7 @@ func startTwice(t *testing.T) {
 func stopAfterStart(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("job", block)))
 	require.NoError(t, pool.Start(t.Context()))
+	synctest.Wait()
 	require.NoError(t, pool.Stop())
 	assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
 }
@@ -390,6 +393,7 @@ func stopAfterStart(t *testing.T) {
 func stopWhileDeferred(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("job", fail), worker.WithDeferredStartThreshold(3600)))
 	require.NoError(t, pool.Start(t.Context()))
+	synctest.Wait()
 	require.NoError(t, pool.Stop())
 	assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
 	assert.Zero(t, time.Since(start))
@@ -398,6 +402,7 @@ func stopWhileDeferred(t *testing.T) {
 func stoppedIsNoFailure(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("job", block), worker.WithMaxExecutionsAttempts(3)))
 	require.NoError(t, pool.Start(t.Context()))
+	synctest.Wait()
 	require.NoError(t, pool.Stop())
 	assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
 	assert.Equal(t, 1, execution(t, pool, "job").CurrentExecutionAttempt())

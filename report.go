@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -23,27 +22,57 @@ const (
 type PoolReport struct {
 	At      time.Time      `json:"at"` // when the report was made
 	State   PoolState      `json:"state"`
-	Workers []WorkerReport `json:"workers"` // sorted by name, those of the last Start
+	Cause   string         `json:"cause,omitempty"` // why the pool stops, or has stopped
+	Workers []WorkerReport `json:"workers"`         // sorted by name, those of the last Start
 }
 
 // WorkerReport is a snapshot of one worker, consistent in itself.
 type WorkerReport struct {
-	Name                string        `json:"name"`
-	Status              WorkerStatus  `json:"-"`           // in JSON its text, as "status"
-	ExecutionID         string        `json:"executionId"` // of the current attempt
-	Attempt             int           `json:"attempt"`     // 0 before the first
-	MaxAttempts         int           `json:"maxAttempts"` // or UnlimitedExecutionsAttempts
-	ConsecutiveFailures int           `json:"consecutiveFailures"`
-	Since               time.Time     `json:"since,omitzero"`     // when the status was reached
-	StartedAt           time.Time     `json:"startedAt,omitzero"` // of the current attempt
-	EndedAt             time.Time     `json:"endedAt,omitzero"`
-	NextAttemptAt       time.Time     `json:"nextAttemptAt,omitzero"`
-	LastError           string        `json:"lastError,omitempty"` // of the last attempt that failed
-	LastStack           string        `json:"lastStack,omitempty"` // of the last panic, Goexit or missed heartbeat
-	StopPoolOnFailure   bool          `json:"stopPoolOnFailure"`
-	GaveUp              bool          `json:"gaveUp"` // failed for the last time, not stopped
-	DroppedEvents       int           `json:"droppedEvents"`
-	Events              []EventReport `json:"events"` // the oldest first
+	Name                string       `json:"name"`
+	Status              WorkerStatus `json:"-"`           // in JSON its text, as "status"
+	ExecutionID         string       `json:"executionId"` // of the current attempt
+	Attempt             int          `json:"attempt"`     // 0 before the first
+	MaxAttempts         int          `json:"maxAttempts"` // or UnlimitedExecutionsAttempts
+	ConsecutiveFailures int          `json:"consecutiveFailures"`
+	Since               time.Time    `json:"since,omitzero"`     // when the status was reached
+	StartedAt           time.Time    `json:"startedAt,omitzero"` // of the current attempt
+	EndedAt             time.Time    `json:"endedAt,omitzero"`
+	NextAttemptAt       time.Time    `json:"nextAttemptAt,omitzero"`
+	LastError           string       `json:"lastError,omitempty"` // of the last attempt that failed, 4 KiB of it at most
+	LastErrorAt         time.Time    `json:"lastErrorAt,omitzero"`
+	LastSuccessAt       time.Time    `json:"lastSuccessAt,omitzero"`
+	LastStack           string       `json:"lastStack,omitempty"` // of the last panic, Goexit or missed heartbeat
+	StopPoolOnFailure   bool         `json:"stopPoolOnFailure"`
+	GaveUp              bool         `json:"gaveUp"` // failed for the last time, not stopped
+	Ready               bool         `json:"ready"`  // see [WorkerExecution.Ready]
+	Fine                bool         `json:"fine"`   // false if the pool is not ready because of it, see [WorkerPool.Health]
+	Live                bool         `json:"live"`   // false if the pool is not live because of it
+	Optional            bool         `json:"optional"`
+	DependsOn           []string     `json:"dependsOn,omitempty"`
+	WaitingFor          []string     `json:"waitingFor,omitempty"` // those that have not been ready yet
+	Cause               string       `json:"cause,omitempty"`      // why it was told to stop
+
+	Heartbeat  float64   `json:"heartbeat,omitempty"` // the timeout in seconds, 0 for none
+	LastBeatAt time.Time `json:"lastBeatAt,omitzero"` // to a tenth of that
+	Calls      int64     `json:"calls,omitempty"`     // of a [PeriodicWorker], in this execution
+	LastCallAt time.Time `json:"lastCallAt,omitzero"` // when the last one began
+	NextCallAt time.Time `json:"nextCallAt,omitzero"` // when the next one is due
+
+	Scheduled bool              `json:"scheduled,omitempty"` // whether it has a schedule
+	Runs      []RunReport       `json:"runs,omitempty"`      // of the schedule: the last 20, the oldest first
+	Options   map[string]string `json:"options,omitempty"`   // what else is not the default, for people
+	Nested    []PoolReport      `json:"nested,omitempty"`    // of the pools that were started in its current attempt
+
+	DroppedEvents int           `json:"droppedEvents"`
+	Events        []EventReport `json:"events"` // the oldest first
+}
+
+// RunReport is one run of a worker with a schedule, its retries included.
+type RunReport struct {
+	StartedAt   time.Time    `json:"startedAt"`
+	EndedAt     time.Time    `json:"endedAt,omitzero"`
+	Status      WorkerStatus `json:"-"`           // in JSON its text, as "status"
+	ExecutionID string       `json:"executionId"` // of its last attempt
 }
 
 // EventReport is one event of a worker.
@@ -67,11 +96,35 @@ func (r WorkerReport) MarshalJSON() ([]byte, error) {
 func (r *WorkerReport) UnmarshalJSON(data []byte) error {
 	type plain WorkerReport
 
-	status := struct{ Status string }{}
-	if err := errors.Join(json.Unmarshal(data, &status), json.Unmarshal(data, (*plain)(r))); err != nil {
+	return unmarshalWithStatus(data, (*plain)(r), &r.Status)
+}
+
+// MarshalJSON writes the status as its text.
+func (r RunReport) MarshalJSON() ([]byte, error) {
+	type plain RunReport
+
+	return json.Marshal(struct {
+		Status string `json:"status"`
+		plain
+	}{r.Status.String(), plain(r)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (r *RunReport) UnmarshalJSON(data []byte) error {
+	type plain RunReport
+
+	return unmarshalWithStatus(data, (*plain)(r), &r.Status)
+}
+
+// unmarshalWithStatus reads a value and its status, which is kept where the data has none, as null has.
+func unmarshalWithStatus(data []byte, to any, status *WorkerStatus) error {
+	text := struct{ Status *string }{}
+	if err := errors.Join(json.Unmarshal(data, &text), json.Unmarshal(data, to)); err != nil {
 		return err
 	}
-	r.Status = WorkerStatus(max(slices.Index(statusTexts[:], status.Status), 0))
+	if text.Status != nil {
+		*status = WorkerStatus(max(slices.Index(statusTexts[:], *text.Status), 0))
+	}
 
 	return nil
 }
@@ -79,30 +132,60 @@ func (r *WorkerReport) UnmarshalJSON(data []byte) error {
 // Report returns a snapshot of the pool and its workers. It does not block: an attempt that records a transition meanwhile waits
 // for the copy of its own worker's events at most.
 func (p *WorkerPool) Report() PoolReport {
+	report := PoolReport{At: time.Now()}
+
 	p.mu.Lock()
-	state := p.stateLocked()
+	report.State = p.stateLocked()
 	var supervisors []*supervisor
-	if p.current != nil {
-		supervisors = p.current.byNameLocked()
+	var waiting map[string][]string
+	var cause error
+	if g := p.current; g != nil {
+		supervisors, waiting, cause = g.sortedLocked(), g.waitingLocked(), g.stop.cause
 	}
 	p.mu.Unlock()
 
-	report := PoolReport{At: time.Now(), State: state, Workers: make([]WorkerReport, len(supervisors))}
+	if cause != nil {
+		report.Cause = kept(textOf(cause))
+	}
+	report.Workers = make([]WorkerReport, len(supervisors))
 	for i, s := range supervisors {
-		report.Workers[i] = s.execution.report()
+		report.Workers[i] = s.execution.report(report.State != PoolStarted)
+		report.Workers[i].WaitingFor = waiting[s.plan.name]
+		report.Workers[i].Nested = s.nestedReports()
 	}
 
 	return report
 }
 
-// byNameLocked returns the supervisors in the order of their names: the same slice as long as none is launched.
-func (g *generation) byNameLocked() []*supervisor {
-	if g.byName == nil {
-		g.byName = slices.Clone(g.order)
-		slices.SortFunc(g.byName, func(a, b *supervisor) int { return cmp.Compare(a.name, b.name) })
+// waitingLocked returns what workers wait for, by their names.
+func (g *generation) waitingLocked() map[string][]string {
+	if len(g.dependents) == 0 {
+		return nil
 	}
 
-	return g.byName
+	waiting := map[string][]string{}
+	for _, s := range g.order {
+		if s.alive && s.needs != nil && s.needs.failure == nil && len(s.needs.missing) > 0 {
+			waiting[s.plan.name] = slices.Clone(s.needs.missing)
+		}
+	}
+
+	return waiting
+}
+
+// nestedReports returns the reports of the pools that were started in the current attempt.
+func (s *supervisor) nestedReports() (reports []PoolReport) {
+	s.mu.Lock()
+	a := s.attempt
+	s.mu.Unlock()
+
+	if a != nil {
+		for _, inner := range a.nestedPools() {
+			reports = append(reports, inner.Report())
+		}
+	}
+
+	return reports
 }
 
 // State returns the state of the pool.
@@ -114,27 +197,15 @@ func (p *WorkerPool) State() PoolState {
 }
 
 func (p *WorkerPool) stateLocked() PoolState {
-	g := p.currentLocked()
-
-	switch {
-	case g == nil:
-		return PoolNew
-	case !g.stopping:
-		return PoolStarted
+	if g := p.currentLocked(); g != nil {
+		return g.state
 	}
 
-	select {
-	case <-g.stopped:
-		return PoolStopped
-	default:
-		return PoolStopping
-	}
+	return PoolNew
 }
 
-func (e *WorkerExecution) report() WorkerReport {
+func (e *WorkerExecution) report(leaving bool) WorkerReport {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-
 	r := WorkerReport{
 		Name:                e.name,
 		Status:              e.status,
@@ -147,16 +218,36 @@ func (e *WorkerExecution) report() WorkerReport {
 		EndedAt:             e.endedAt,
 		NextAttemptAt:       e.nextAttemptAt,
 		LastError:           e.lastErrorText,
+		LastErrorAt:         e.lastErrorAt,
+		LastSuccessAt:       e.lastSuccessAt,
 		LastStack:           e.lastStack,
-		StopPoolOnFailure:   e.stopPoolOnFailure,
+		StopPoolOnFailure:   e.options.StopPoolOnFailure,
 		GaveUp:              e.gaveUp,
-		DroppedEvents:       e.droppedEvents,
-		Events:              make([]EventReport, 0, len(e.events)),
+		Ready:               e.readyLocked(),
+		Optional:            e.options.Optional,
+		DependsOn:           slices.Clone(e.options.DependsOn),
+		Heartbeat:           max(e.options.Heartbeat, 0).Seconds(),
+		LastBeatAt:          e.lastBeatAt,
+		Calls:               e.calls.n.Load(),
+		LastCallAt:          timeOf(e.calls.last.Load()),
+		NextCallAt:          timeOf(e.calls.next.Load()),
+		Scheduled:           e.options.Schedule != nil,
+		DroppedEvents:       e.events.dropped,
 	}
-	for _, part := range [][]WorkerExecutionEvent{e.events[e.oldest:], e.events[:e.oldest]} {
-		for _, event := range part {
-			r.Events = append(r.Events, EventReport{event.timestamp, event.executionID, event.message})
-		}
+	r.Live, r.Fine = e.healthLocked(leaving)
+	for _, run := range e.runs {
+		r.Runs = append(r.Runs, RunReport{run.startedAt, run.endedAt, run.status, run.executionID})
+	}
+	all, cause := e.events.all(), e.stopCause
+	e.mu.Unlock()
+
+	if cause != nil {
+		r.Cause = kept(textOf(cause))
+	}
+	r.Options = e.options.told()
+	r.Events = make([]EventReport, len(all))
+	for i := range all {
+		r.Events[i] = EventReport{all[i].at, all[i].executionID, all[i].message()}
 	}
 
 	return r

@@ -2,93 +2,185 @@ package worker
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// request is what was asked for one worker, and happens once it has ended. The last one wins; the stop of the pool wins over all.
+type request int8
+
+const (
+	nothingRequested request = iota
+	stopRequested
+	restartRequested
+	removalRequested
 )
 
 // StopWorker stops one worker: it cancels its context with the cause [ErrWorkerStopped] and waits until it has ended, but no longer
 // than ctx and [WithGlobalStopTimeout] allow; it is not run again before the next Start or RestartWorker.
 //
 // It returns nil if the worker is not running, an error that names it if it was not registered, and a [*StopError] if it has not
-// ended in time; its end is logged then.
+// ended in time; its end is logged then. Called without a bound from inside that worker, it waits for itself.
 func (p *WorkerPool) StopWorker(ctx context.Context, name string) error {
-	if ctx == nil {
-		return errors.New("nil context")
-	}
-	if _, err := p.Registration(name); err != nil {
-		return err
-	}
+	_, err := p.ask(ctx, name, stopRequested)
 
-	_, s := p.supervisor(name)
-
-	return p.stopWorker(ctx, s)
+	return err
 }
 
 // RestartWorker stops one worker as [WorkerPool.StopWorker] does, if it is running, and starts it anew: with a new execution, at
-// attempt 1, deferred if its options say so. Two attempts are never alive together: if the old one has not ended in time, it
-// returns a [*StopError] and starts nothing.
+// attempt 1, deferred if its options say so. Two attempts are never alive together.
+//
+// It is a request that outlives its caller: if the old attempt has not ended in time, it returns a [*StopError], and the worker is
+// started anew once it has; so a worker may ask for its own restart. The last request wins: where a StopWorker or Unregister comes
+// after it, the worker stays stopped.
 //
 // It returns an error that names the worker if it was not registered, and [ErrPoolNotStarted] on a pool that is not started or is
-// stopping. When several goroutines restart one worker at once, it may be restarted once for all of them.
+// stopping; then nothing was done. When several goroutines restart one worker at once, it may be restarted once for all of them.
 func (p *WorkerPool) RestartWorker(ctx context.Context, name string) error {
-	if ctx == nil {
-		return errors.New("nil context")
-	}
-	if _, err := p.Registration(name); err != nil {
+	old, err := p.ask(ctx, name, restartRequested)
+	if err != nil || old == nil {
 		return err
 	}
-
-	g, old := p.supervisor(name)
-	if g == nil {
-		return ErrPoolNotStarted
-	}
-
-	// Run and Wait must not take the time between the two executions for the end of all workers.
-	p.mu.Lock()
-	g.gate.enter()
-	p.mu.Unlock()
-
-	err := p.stopWorker(ctx, old)
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	defer g.gate.leave()
 
-	switch {
-	case err != nil:
-		return err
-	case p.currentLocked() != g || g.stopping:
-		return ErrPoolNotStarted
-	case g.supervisors[name] == old:
-		p.launchLocked(g, p.plans[name])
+	if g := old.generation; g.supervisors[name] == old && g.state != PoolStarted {
+		return ErrPoolNotStarted // the stop of the pool was the last request
 	}
 
 	return nil
 }
 
-// supervisor returns the last generation and its supervisor of a worker; nil where there is none.
-func (p *WorkerPool) supervisor(name string) (*generation, *supervisor) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// Unregister stops one worker as [WorkerPool.StopWorker] does, and then forgets it: its registration, its execution, and the series of
+// its metrics, unless another worker or pool that shares the metrics has them too. Its name is free then.
+//
+// It returns an error, and does nothing, if the worker was not registered, or if others depend on it ([WithDependsOn]). One that has
+// not ended in time, as a [*StopError] says, is forgotten once it has.
+func (p *WorkerPool) Unregister(ctx context.Context, name string) error {
+	_, err := p.ask(ctx, name, removalRequested)
 
-	if p.current == nil {
-		return nil, nil
-	}
-
-	return p.current, p.current.supervisors[name]
+	return err
 }
 
-func (p *WorkerPool) stopWorker(ctx context.Context, s *supervisor) error {
-	if s == nil {
-		return nil
+// ask makes a request of one worker, and waits until that has ended. It returns the worker that had to end for it, nil if none.
+func (p *WorkerPool) ask(ctx context.Context, name string, r request) (*supervisor, error) {
+	if ctx == nil {
+		return nil, errNilContext
 	}
 
+	s, err := p.request(name, r)
+	if s == nil {
+		return nil, err
+	}
 	ctx, cancel := p.withStopTimeout(ctx)
 	defer cancel()
 
-	s.requestStop()
-	if p.await(&s.gate, ctx.Done()) {
+	select {
+	case <-s.leaving():
+		return s, nil
+	case <-ctx.Done():
+	}
+
+	p.mu.Lock()
+	e := newStopErrorLocked(ctx.Err(), s)
+	p.mu.Unlock()
+	if e == nil {
+		<-s.leaving() // imminent
+		return s, nil
+	}
+	e.locate(s.generation)
+
+	return s, e
+}
+
+// request does what can be done at once, or returns the worker that must end before.
+func (p *WorkerPool) request(name string, r request) (*supervisor, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	planned, ok := p.plans[name]
+	if !ok {
+		return nil, errNotRegistered(name)
+	}
+	g := p.currentLocked()
+	if err := p.refusalLocked(g, name, r); err != nil {
+		return nil, err
+	}
+
+	var s *supervisor
+	if g != nil {
+		s = g.supervisors[name]
+	}
+	if s != nil && s.alive {
+		s.request = r
+		s.tell(ErrWorkerStopped)
+		return s, nil
+	}
+	switch r {
+	case restartRequested:
+		go p.launchLocked(g, planned).run()
+	case removalRequested:
+		p.forgetLocked(g, planned)
+	}
+
+	return nil, nil
+}
+
+func (p *WorkerPool) refusalLocked(g *generation, name string, r request) error {
+	if r == restartRequested && (g == nil || g.state != PoolStarted) {
+		return ErrPoolNotStarted
+	}
+	if r != removalRequested {
 		return nil
 	}
 
-	return p.newStopError(ctx, s)
+	var dependents []string
+	for _, other := range p.order {
+		if other.name != name && slices.Contains(other.options.DependsOn, name) {
+			dependents = append(dependents, other.name)
+		}
+	}
+	if len(dependents) > 0 {
+		return fmt.Errorf("worker %s cannot be unregistered: %s depend on it", name, strings.Join(dependents, ", "))
+	}
+
+	return nil
+}
+
+// leaving returns a channel that is closed once the worker has ended.
+func (s *supervisor) leaving() <-chan struct{} {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+
+	if s.left == nil {
+		s.left = make(chan struct{})
+		if !s.alive {
+			close(s.left)
+		}
+	}
+
+	return s.left
+}
+
+// forgetLocked forgets a worker that has ended, unless another registration has taken its place.
+func (p *WorkerPool) forgetLocked(g *generation, planned *plan) {
+	if p.plans[planned.name] != planned {
+		return
+	}
+	p.removeLocked(planned)
+	p.options.Metrics.leave(planned)
+
+	if g == nil || g.supervisors[planned.name] == nil {
+		return
+	}
+	g.order = slices.Delete(g.order, g.supervisors[planned.name].index, g.supervisors[planned.name].index+1)
+	for i, s := range g.order {
+		s.index = i
+	}
+	if at, ok := slices.BinarySearchFunc(g.byName, planned.name, byName); ok {
+		g.byName = slices.Delete(g.byName, at, at+1)
+	}
+	delete(g.supervisors, planned.name)
 }

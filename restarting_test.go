@@ -254,14 +254,13 @@ func TestRestartAlwaysKeepsBudgetAndBackoff(t *testing.T) {
 			"+0s id-1 starting execution attempt 1/3",
 			"+0s id-1 stopping execution attempt 1/3 with success",
 			"+0s id-1 restarting after success",
-			"+0s id-1 waiting 1s before execution attempt 2/3",
-			"+1s id-2 starting execution attempt 2/3",
-			"+1s id-2 stopping execution attempt 2/3 with error: boom",
-			"+1s id-2 restarting after error",
-			"+1s id-2 waiting 2s before execution attempt 3/3",
-			"+3s id-3 starting execution attempt 3/3",
-			"+3s id-3 stopping execution attempt 3/3 with success",
-			"+3s id-3 max execution attempts reached",
+			"+0s id-2 starting execution attempt 2/3",
+			"+0s id-2 stopping execution attempt 2/3 with error: boom",
+			"+0s id-2 restarting after error",
+			"+0s id-2 waiting 1s before execution attempt 3/3",
+			"+1s id-3 starting execution attempt 3/3",
+			"+1s id-3 stopping execution attempt 3/3 with success",
+			"+1s id-3 max execution attempts reached",
 		}, timeline(e))
 		assert.Equal(t, worker.Success, e.Status())
 		assert.Zero(t, e.ConsecutiveFailures())

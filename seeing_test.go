@@ -81,6 +81,7 @@ func TestListenerThatMisbehaves(t *testing.T) {
 				pool := newPool(t, worker.WithWorker(inOrder("job", fail, succeed), worker.WithMaxExecutionsAttempts(2)),
 					worker.WithGlobalListener(func(transition worker.Transition) { told.listen(transition); misbehave() }))
 				require.NoError(t, pool.Start(logs.context()))
+				synctest.Wait()
 				require.NoError(t, pool.Wait(t.Context()))
 				require.NoError(t, pool.Stop())
 
@@ -155,7 +156,9 @@ func TestReport(t *testing.T) {
 		for i := range report.Workers {
 			w := &report.Workers[i]
 			w.ExecutionID = "ID"
-			w.Since, w.StartedAt, w.EndedAt, w.NextAttemptAt = w.Since.UTC(), w.StartedAt.UTC(), w.EndedAt.UTC(), w.NextAttemptAt.UTC()
+			for _, at := range []*time.Time{&w.Since, &w.StartedAt, &w.EndedAt, &w.NextAttemptAt, &w.LastErrorAt, &w.LastSuccessAt, &w.LastBeatAt} {
+				*at = at.UTC()
+			}
 			if w.LastStack != "" {
 				assert.Contains(t, w.LastStack, "worker_test.")
 				w.LastStack = "STACK"
@@ -340,12 +343,16 @@ func TestTracingMiddleware(t *testing.T) {
 				span := spans[0]
 				assert.Equal(t, "worker job", span.Name)
 				assert.Equal(t, "worker", span.InstrumentationScope.Name)
-				require.Len(t, span.Attributes, 3)
 				attributes := map[string]any{}
 				for _, attribute := range span.Attributes {
 					attributes[string(attribute.Key)] = attribute.Value.AsInterface()
 				}
-				assert.Equal(t, map[string]any{"Worker": "job", "WorkerExecutionID": "id-1", "WorkerExecutionAttempt": int64(1)}, attributes)
+				want := map[string]any{"Worker": "job", "WorkerExecutionID": "id-1", "WorkerExecutionAttempt": int64(1)}
+				if test.kind != "" {
+					want["error.type"] = test.kind
+				}
+				require.Len(t, span.Attributes, len(want), "none twice")
+				assert.Equal(t, want, attributes)
 				assert.Equal(t, otelsdktrace.Status{Code: test.status, Description: test.text}, span.Status)
 				assert.Contains(t, logs.lines()[1], span.SpanContext.TraceID().String(), "the worker's log is inside the span")
 
@@ -380,7 +387,7 @@ func TestTracingMiddleware(t *testing.T) {
 			worker.Heartbeat(ctx)
 			time.Sleep(time.Second)
 			return nil
-		}, ""},
+		}, "heartbeat missed"},
 	}
 	for name, test := range silent {
 		t.Run("a worker that falls silent, and "+name, func(t *testing.T) {
@@ -389,13 +396,8 @@ func TestTracingMiddleware(t *testing.T) {
 				pool := newPool(t, worker.WithTracerProvider(otelsdktrace.NewTracerProvider(otelsdktrace.WithSyncer(exporter))),
 					worker.WithWorker(do("job", test.run), worker.WithHeartbeat(time.Second), worker.WithMiddlewares(worker.NewTracingMiddleware())))
 				err := pool.Run(t.Context())
-				if span := exporter.GetSpans()[0]; test.text == "" {
-					require.NoError(t, err)
-					assert.Equal(t, otelsdktrace.Status{}, span.Status)
-				} else {
-					require.EqualError(t, err, "worker job: "+test.text)
-					assert.Equal(t, otelsdktrace.Status{Code: codes.Error, Description: test.text}, span.Status)
-				}
+				require.EqualError(t, err, "worker job: "+test.text)
+				assert.Equal(t, otelsdktrace.Status{Code: codes.Error, Description: test.text}, exporter.GetSpans()[0].Status)
 			})
 		})
 	}

@@ -1,88 +1,177 @@
 package worker
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // workerSeries is what is measured of one worker, kept as plain numbers and made into samples when they are collected. Workers
-// whose names differ only in what [Sanitize] changes share one.
+// whose names differ only in what [Sanitize] changes share one, as those of pools that share metrics do.
 type workerSeries struct {
 	pair      *dto.LabelPair
 	labels    []*dto.LabelPair // the pair alone
 	durations durations
 
-	executions  [len(statusLabels)]atomic.Uint64
-	panics      atomic.Uint64
-	status      atomic.Int64
-	failures    atomic.Int64
-	lastSuccess atomic.Int64 // in nanoseconds since 1970, 0 for never
-	launched    atomic.Bool  // whether a worker of it was ever started
+	executions   [len(statusLabels)]count
+	panics       count
+	stopTimeouts count
+	lastSuccess  atomic.Int64 // in nanoseconds since 1970, 0 for never
+
+	mu      sync.Mutex // guards the fields below
+	members []*plan    // whose executions the gauges tell of
+}
+
+// count is a counter that knows when it began to count.
+type count struct {
+	n     atomic.Uint64
+	since atomic.Int64 // in nanoseconds since 1970
+}
+
+func (c *count) Add(n uint64) {
+	if c.since.Load() == 0 {
+		c.since.CompareAndSwap(0, time.Now().UnixNano())
+	}
+	c.n.Add(n)
 }
 
 func newWorkerSeries(m *WorkerMetrics, label string) *workerSeries {
 	pair := labelPair("worker", label)
 
-	return &workerSeries{
-		pair:      pair,
-		labels:    []*dto.LabelPair{pair},
-		durations: durations{family: m.durations, label: label},
-	}
+	return &workerSeries{pair: pair, labels: []*dto.LabelPair{pair}, durations: durations{family: m.durations, label: label}}
 }
 
 func labelPair(name, value string) *dto.LabelPair {
 	return &dto.LabelPair{Name: &name, Value: &value}
 }
 
-// count is what record does to the metrics.
-func (s *workerSeries) count(by *supervisor, k kind, at time.Time) {
-	s.executions[transitions[k].counter].Add(1)
-	s.status.Store(int64(by.status))
-	s.failures.Store(int64(by.failures))
+// count is what record does to the metrics. The gauges are read off the execution instead.
+func (s *workerSeries) count(by *supervisor, k TransitionKind, at time.Time) {
+	if c := transitions[k].counter; c != countNothing {
+		s.executions[c].Add(1)
+	}
 
-	switch {
-	case k == succeeded:
+	switch k {
+	case TransitionStarting:
+		s.panics.Add(0) // it counts from now on
+		s.stopTimeouts.Add(0)
+	case TransitionSucceeded:
 		s.lastSuccess.Store(at.UnixNano())
-	case k == panicked:
+	case TransitionPanicked:
 		s.panics.Add(1)
 	}
 	if k.endsAttempt() {
-		s.durations.observe(at.Sub(by.startedAt))
+		s.durations.observe(at.Sub(by.execution.startedAt))
 	}
+}
+
+// gauges are what a scrape tells of the workers of a series as they are now: how many run, and the worst of the rest.
+type gauges struct {
+	launched                       bool
+	up, stuck, failures            float64
+	ready, gaveUp                  float64
+	startedAt, nextAt, heartbeatAt time.Time
+}
+
+func (s *workerSeries) gauges() gauges {
+	s.mu.Lock()
+	members := slices.Clone(s.members)
+	s.mu.Unlock()
+
+	g := gauges{ready: 1}
+	for _, member := range members {
+		if e := member.execution.Load(); e != nil {
+			e.gaugeInto(&g)
+		}
+	}
+
+	return g
+}
+
+func (e *WorkerExecution) gaugeInto(g *gauges) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	g.launched = true
+	g.up += oneIf(e.status == Running)
+	g.stuck = max(g.stuck, oneIf(e.status == Stuck))
+	g.ready = min(g.ready, oneIf(e.readyLocked()))
+	g.gaveUp = max(g.gaveUp, oneIf(e.gaveUp))
+	if e.stopCause == nil || e.status != Stopped && e.status != Success {
+		g.failures = max(g.failures, float64(e.consecutiveFailures))
+	}
+	g.startedAt = laterOf(g.startedAt, e.startedAt)
+	if g.nextAt.IsZero() || !e.nextAttemptAt.IsZero() && e.nextAttemptAt.Before(g.nextAt) {
+		g.nextAt = e.nextAttemptAt
+	}
+	if e.status == Running || e.status == Stuck {
+		if e.options.Heartbeat > 0 {
+			if beat := laterOf(e.startedAt, e.lastBeatAt); g.heartbeatAt.IsZero() || beat.Before(g.heartbeatAt) {
+				g.heartbeatAt = beat
+			}
+		}
+	}
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+
+	return b
 }
 
 // collect sends the samples of the worker: of its counters those that count something, and the rest once it has started.
 func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metric) {
 	for c := countStarted; int(c) < len(statusLabels); c++ {
-		if n := s.executions[c].Load(); n > 0 {
-			metrics <- &sample{m.executions, []*dto.LabelPair{m.statuses[c], s.pair}, true, float64(n)}
+		if n := s.executions[c].n.Load(); n > 0 {
+			metrics <- s.counter(m.executions, []*dto.LabelPair{m.statuses[c], s.pair}, &s.executions[c])
 		}
 	}
 
-	if !s.launched.Load() {
+	g := s.gauges()
+	if !g.launched {
 		return
 	}
-
-	status := WorkerStatus(s.status.Load())
-	metrics <- &sample{m.up, s.labels, false, oneIf(status == Running)}
-	metrics <- &sample{m.stuck, s.labels, false, oneIf(status == Stuck)}
-	metrics <- &sample{m.failures, s.labels, false, float64(s.failures.Load())}
-	metrics <- &sample{m.panics, s.labels, true, float64(s.panics.Load())}
-	if at := s.lastSuccess.Load(); at > 0 {
-		metrics <- &sample{m.lastSuccess, s.labels, false, float64(at) / float64(time.Second)}
+	gauge := func(desc *prometheus.Desc, value float64) {
+		metrics <- &sample{desc: desc, labels: s.labels, value: value}
 	}
+	moment := func(desc *prometheus.Desc, at time.Time) {
+		if !at.IsZero() {
+			gauge(desc, float64(at.UnixNano())/float64(time.Second))
+		}
+	}
+	gauge(m.up, g.up)
+	gauge(m.stuck, g.stuck)
+	gauge(m.ready, g.ready)
+	gauge(m.gaveUp, g.gaveUp)
+	gauge(m.failures, g.failures)
+	metrics <- s.counter(m.panics, s.labels, &s.panics)
+	metrics <- s.counter(m.stopTimeouts, s.labels, &s.stopTimeouts)
+	moment(m.started, g.startedAt)
+	moment(m.nextAttempt, g.nextAt)
+	moment(m.lastSuccess, timeOf(s.lastSuccess.Load()))
+	if !g.heartbeatAt.IsZero() {
+		gauge(m.heartbeatAge, max(time.Since(g.heartbeatAt), 0).Seconds())
+	}
+}
+
+func (s *workerSeries) counter(desc *prometheus.Desc, labels []*dto.LabelPair, c *count) prometheus.Metric {
+	return &sample{desc: desc, labels: labels, value: float64(c.n.Load()), since: timeOf(c.since.Load()), counter: true}
 }
 
 // sample is a [prometheus.Metric] of labels that were made before: those of the client library are made anew with each scrape.
 type sample struct {
 	desc    *prometheus.Desc
 	labels  []*dto.LabelPair // sorted by name
-	counter bool             // or else a gauge
 	value   float64
+	counter bool      // or else a gauge
+	since   time.Time // when a counter began
 }
 
 func (s *sample) Desc() *prometheus.Desc {
@@ -91,10 +180,14 @@ func (s *sample) Desc() *prometheus.Desc {
 
 func (s *sample) Write(to *dto.Metric) error {
 	to.Label = s.labels
-	if s.counter {
-		to.Counter = &dto.Counter{Value: &s.value}
-	} else {
+	if !s.counter {
 		to.Gauge = &dto.Gauge{Value: &s.value}
+		return nil
+	}
+
+	to.Counter = &dto.Counter{Value: &s.value}
+	if !s.since.IsZero() {
+		to.Counter.CreatedTimestamp = timestamppb.New(s.since)
 	}
 
 	return nil

@@ -10,9 +10,10 @@ const (
 	Running                      // an attempt is running
 	Success                      // the last attempt returned nil
 	Error                        // the last attempt failed
-	Waiting                      // waits for its next attempt, after a failure
+	Waiting                      // waits for its next attempt: a retry, a restart, or the next run of its schedule
 	Stopped                      // ended because its context was done
 	Stuck                        // an attempt is running but misses its heartbeat
+	Pending                      // waits for the workers that it depends on
 )
 
 var statusTexts = [...]string{
@@ -24,6 +25,7 @@ var statusTexts = [...]string{
 	Waiting:  "waiting",
 	Stopped:  "stopped",
 	Stuck:    "stuck",
+	Pending:  "pending",
 }
 
 // String returns the status in lower case, and "unknown" for a value that is not one of the constants.

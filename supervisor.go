@@ -7,163 +7,157 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/rs/zerolog"
 )
 
-// supervisor runs one worker, from the start of its pool to its end, on one goroutine.
+// supervisor runs one worker, from the start of its pool to its end, on one goroutine at a time.
 //
-// It goes from step to step. Each step first says which one comes next, and calls user code last, at most once: so if that code
-// ends the goroutine ([runtime.Goexit]), another one goes on exactly there.
+// It goes from step to step. Each step first says which one comes next, and calls user code last: so if that code ends the goroutine
+// ([runtime.Goexit]), a fresh one goes on exactly there. A fresh one goes on after each attempt too, so that whatever that did to its
+// goroutine (a locked thread, a grown stack, other labels) dies with it.
 type supervisor struct {
-	*plan
-	goroutineLabels context.Context // carries the profiler labels of the goroutine, and nothing else
-	pool            *WorkerPool
-	generation      *generation
-	stage           *stage
-	execution       WorkerExecution
-	gate            gate         // guarded by the pool's mu
-	index           int          // in the generation's order, guarded likewise
-	overdueSince    atomic.Int64 // when a stop gave up waiting, in Unix nanoseconds; 0 if none has, finished once it is too late for that
+	plan       *plan
+	pool       *WorkerPool
+	generation *generation
+	labels     context.Context // carries the profiler labels of the goroutine, and nothing else
+	execution  WorkerExecution
 
-	mu      sync.Mutex // guards the fields below
-	cancel  context.CancelCauseFunc
-	stopped bool // by StopWorker
+	// The pool's mu guards the fields below.
+	alive    bool
+	left     chan struct{} // made by who waits for its end, closed then
+	index    int           // in the generation's order
+	request  request       // what was asked for last, and follows its end
+	needs    *needs        // what it waits for, nil if nothing
+	stage    *stage        // once a stop tells stages
+	turn     bool          // whether the stop has come to its stage
+	released bool          // whether it holds up nobody any more
+
+	told     atomic.Bool // to stop
+	depended atomic.Bool // whether other workers depend on it
+
+	mu       sync.Mutex    // guards the fields below
+	attempt  *attempt      // the current one, nil between two
+	wake     chan struct{} // made by a step that waits, closed once the worker is told to stop
+	cause    error         // why it was told
+	toldAt   time.Time
+	bound    *time.Timer // of WithStopTimeout, nil if there is none
+	lateFrom time.Time   // when a stop gave up waiting for it, zero if none has
+	finished bool        // it has nothing more to record
 
 	// The fields below belong to the goroutine, and to nobody once it has ended.
 	next      step
-	status    WorkerStatus    // guarded by the heartbeat's turn while an attempt is watched
-	ctx       context.Context // of the coming or current attempt, and the wait before it
-	id        string          // likewise
-	logger    *zerolog.Logger // with that id, nil if nothing is logged
-	attempt   int             // the number of the current attempt, 0 before the first
-	startedAt time.Time       // of the current attempt
-	outcome   outcome         // of the last attempt
-	streak    int             // attempts that count against the maximum
-	failures  int             // in a row
-	delay     time.Duration   // of the coming wait
-	failure   *WorkerError    // what the worker has ended with, if in Error
-	gaveUp    bool            // out of attempts, not stopped
-
-	first     attemptContext // of the first attempt, most often the only one
-	successor *supervisor    // the worker that this one launches; nil if there is none, or none any more
+	used      bool         // whether the goroutine has run an attempt
+	status    WorkerStatus // guarded by the watch's turn while an attempt is watched
+	id        string       // of the coming or current attempt
+	begun     bool         // whether an attempt of that id has begun
+	trace     traceIDs     // for its log records
+	number    int          // of the current attempt, 0 before the first
+	outcome   outcome      // of the last attempt
+	due       time.Time    // of the coming attempt, zero if it never comes
+	scheduled time.Time    // when a run was last due, zero before the first
+	counts    counts       // guarded by the watch's turn too
+	restarts  restarts     // for WithRestartLimit
+	failure   error        // what the worker has ended with, if in Error
+	gaveUp    bool         // out of attempts, not stopped
+	successor *supervisor  // the worker that this one launches; nil if there is none, or none any more
 }
 
-type step int8
+// counts are what attempts are counted for.
+type counts struct {
+	used     int // of the maximum of attempts, in this run of the schedule if there is one; so the next one's number is used + 1
+	row      int // failures in a row, likewise: what a backoff is asked with
+	failures int // failures in a row, as they are reported: a schedule's next run does not end the row
+}
 
-const (
-	identifying step = iota
-	deferringStart
-	startingAttempt
-	runningAttempt
-	settlingAttempt
-	decidingOnRestart
-	backingOff
-	sleeping
-	finishing
-	ended
-)
+// step is what a supervisor does next.
+type step func(*supervisor)
 
-// run is the body of the worker's goroutine.
+// run is the body of the worker's goroutine: up to the end of an attempt, or of the worker.
 func (s *supervisor) run() {
-	defer s.endOrResume()
+	defer s.handOver()
 
-	for s.next != ended {
-		pprof.SetGoroutineLabels(s.goroutineLabels)
-		s.step()
+	for s.next != nil && !s.used {
+		pprof.SetGoroutineLabels(s.labels)
+		s.next(s)
 	}
 }
 
-func (s *supervisor) step() {
-	switch s.next {
-	case identifying:
-		s.identify()
-	case deferringStart:
-		s.deferStart()
-	case startingAttempt:
-		s.start()
-	case runningAttempt:
-		s.runAttempt()
-	case settlingAttempt:
-		s.settle()
-	case decidingOnRestart:
-		s.decide()
-	case backingOff:
-		s.backOff()
-	case sleeping:
-		s.sleep()
-	case finishing:
-		s.finish()
+// handOver ends the worker, or lets a fresh goroutine go on.
+func (s *supervisor) handOver() {
+	if s.next == nil {
+		s.pool.workerEnded(s)
+		return
 	}
+	s.used = false
+	go s.run()
 }
 
-// identify gives the coming attempt its id and its logger.
+// identify gives the first attempt its id.
 func (s *supervisor) identify() {
-	s.next = startingAttempt
-	if s.attempt == 0 {
-		s.next = deferringStart
-	}
+	s.next = (*supervisor).awaitDependencies
 	if s.id == "" {
 		s.launchSuccessor() // which must not wait for user code
+		s.renewID()
 	}
+}
 
-	var err error
-	if s.attempt > 0 || s.id == "" {
-		s.id, err = s.newID()
-	}
-	if s.generation.logger != nil {
-		s.renewLogger()
-	}
-
-	if err != nil {
-		s.log(zerolog.ErrorLevel, "worker execution id generator failed, using a default id", &detail{text: err.Error(), err: err})
+// renew gives the coming attempt an id of its own, if it is not the first.
+func (s *supervisor) renew() {
+	s.next = (*supervisor).begin
+	if s.begun {
+		s.begun = false
+		s.renewID()
 	}
 }
 
 // deferStart announces the wait before the first attempt, if there is one.
 func (s *supervisor) deferStart() {
-	s.next = startingAttempt
-
-	if threshold := s.options.DeferredStartThreshold; threshold > 0 {
-		s.next = sleeping
-		s.delay = seconds(threshold)
-		s.record(deferring, &detail{text: strconv.FormatFloat(threshold, 'g', -1, 64), delay: s.delay})
+	s.next = (*supervisor).schedule
+	if threshold := s.plan.options.DeferredStartThreshold; threshold > 0 && s.mayBegin() {
+		s.next = (*supervisor).sleepDeferred
+		delay := seconds(threshold)
+		s.due = after(delay)
+		s.record(TransitionDeferring, &detail{text: strconv.FormatFloat(threshold, 'g', -1, 64), due: s.due})
 	}
 }
 
-// start announces the next attempt, unless it is a restart and the worker was stopped after that was decided.
-func (s *supervisor) start() {
-	if s.attempt > 0 && !s.mayRunAgain() {
-		s.next = finishing
-		s.record(skippedWhileWaiting, &detail{})
+func (s *supervisor) sleepDeferred() {
+	s.next = (*supervisor).schedule
+	if !s.sleep(s.due, forever) {
+		s.endBefore(TransitionStoppedWhileDeferred)
+	}
+}
+
+// begin announces the next attempt, unless none may begin any more.
+func (s *supervisor) begin() {
+	s.next = (*supervisor).runAttempt
+	if !s.prepareAttempt() {
+		s.endBefore(s.endOfWait())
 		return
 	}
-
-	s.next = runningAttempt
-	s.attempt = s.streak + 1
-	s.startedAt = time.Now()
-	s.record(starting, &detail{})
+	s.begun = true
+	s.record(TransitionStarting, &detail{})
 }
 
 // settle records how the attempt ended, and counts it.
 func (s *supervisor) settle() {
-	s.next = decidingOnRestart
+	s.next = (*supervisor).decide
 
-	if healthy := s.options.HealthyAfter; healthy > 0 && time.Since(s.startedAt) >= healthy {
-		s.streak, s.failures = 0, 0
+	if s.outcome.healthy {
+		s.counts.used, s.counts.row, s.counts.failures = 0, 0, 0
 	}
-	s.streak++
+	s.counts.used++
 
 	switch s.outcome.kind {
-	case cancelled:
-		s.next = finishing
-	case succeeded:
-		s.failures = 0
-		if s.options.RestartPolicy != RestartAlways {
-			s.next = finishing
+	case TransitionCancelled:
+		s.next = (*supervisor).finish
+	case TransitionSucceeded:
+		s.counts.row, s.counts.failures = 0, 0
+		if s.plan.options.RestartPolicy != RestartAlways || s.plan.options.Schedule != nil {
+			s.next = (*supervisor).endRun
 		}
 	default:
-		s.failures++
+		s.counts.row++
+		s.counts.failures++
 	}
 
 	s.record(s.outcome.kind, &s.outcome.detail)
@@ -171,84 +165,109 @@ func (s *supervisor) settle() {
 
 // decide records what follows an attempt that may be followed by another one. A worker that fails while it is stopped has not given up.
 func (s *supervisor) decide() {
-	s.next = finishing
+	s.next = (*supervisor).endRun
+	options := &s.plan.options
 
 	switch {
 	case s.outcome.permanent:
-		s.gaveUp = s.mayRunAgain()
-		s.record(permanent, &detail{})
-	case s.options.MaxExecutionsAttempts != UnlimitedExecutionsAttempts && s.streak >= s.options.MaxExecutionsAttempts:
-		s.gaveUp = s.status == Error && s.mayRunAgain()
-		s.record(exhausted, &detail{})
-	case !s.mayRunAgain():
-		s.record(skipped, &detail{})
+		s.next = (*supervisor).finish
+		s.giveUp()
+		s.record(TransitionPermanent, &detail{})
+	case options.MaxExecutionsAttempts != UnlimitedExecutionsAttempts && s.counts.used >= options.MaxExecutionsAttempts:
+		s.giveUpRun()
+		s.record(TransitionExhausted, &detail{})
+	case !s.mayBegin():
+		s.next = (*supervisor).finish
+		s.record(TransitionSkipped, &detail{cause: s.stopCause()})
+	case !s.restarts.allow(options.RestartLimit, options.RestartLimitWithin):
+		s.giveUpRun()
+		s.record(TransitionRestartLimited, &detail{text: strconv.Itoa(options.RestartLimit) + " within " + options.RestartLimitWithin.String()})
 	default:
-		s.next = backingOff
+		s.next = (*supervisor).backOff
 		s.record(restartAfter(s.outcome.kind), &detail{})
 	}
 }
 
-// backOff announces the wait before the next attempt, if there is one.
-func (s *supervisor) backOff() {
-	s.next = identifying
-	s.renewContext()
+// giveUp notes that the worker will not be run again, though nobody has stopped it.
+func (s *supervisor) giveUp() {
+	s.gaveUp = s.status == Error && s.mayBegin()
+}
 
-	if s.options.Backoff == nil {
-		return
-	}
-
-	delay, err := s.askBackoff()
-	if delay > 0 {
-		s.next = sleeping
-		s.delay = delay
-		// Deferred, so that it is recorded even if the log below ends the goroutine.
-		defer s.record(waiting, &detail{text: delay.String(), delay: delay})
-	}
-	if err != nil {
-		s.log(zerolog.ErrorLevel, "worker backoff failed, using the default", &detail{text: err.Error(), err: err})
+// giveUpRun notes the same, unless a schedule has another run for it.
+func (s *supervisor) giveUpRun() {
+	if s.plan.options.Schedule == nil || s.plan.options.StopPoolOnFailure {
+		s.giveUp()
 	}
 }
 
-// sleep waits for the next attempt, and ends the worker if it is stopped meanwhile.
-func (s *supervisor) sleep() {
-	first := s.attempt == 0
+// backOff asks how long to wait before the next attempt.
+func (s *supervisor) backOff() {
+	s.next = (*supervisor).renew
+	if s.plan.options.Backoff == nil {
+		return
+	}
 
-	switch slept := sleep(s.ctx, s.delay, s.generation.quit) && s.mayRunAgain(); {
-	case slept && first:
-		s.next = startingAttempt
-	case slept:
-		s.next = identifying
-	case first:
-		s.next = finishing
-		s.record(stoppedWhileDeferred, &detail{})
+	s.next = func(s *supervisor) { s.backOffByDefault(ErrGoexit) } // should the user's end the goroutine
+	delay, err := s.askBackoff()
+	if err != nil {
+		s.backOffByDefault(err)
+		return
+	}
+	s.next = (*supervisor).renew
+	s.wait(delay)
+}
+
+func (s *supervisor) backOffByDefault(err error) {
+	s.next = func(s *supervisor) {
+		s.next = (*supervisor).renew
+		s.wait(defaultBackoff(s.counts.row, nil))
+	}
+	s.logError("worker backoff failed, using the default", err)
+}
+
+// wait announces a wait before the next attempt, if there is one.
+func (s *supervisor) wait(delay time.Duration) {
+	if delay > 0 {
+		s.next = (*supervisor).sleepWaiting
+		s.due = after(delay)
+		s.record(TransitionWaiting, &detail{text: delay.String(), due: s.due})
+	}
+}
+
+func (s *supervisor) sleepWaiting() {
+	s.next = (*supervisor).renew
+	if !s.sleep(s.due, forever) {
+		s.endBefore(TransitionSkippedWhileWaiting)
+	}
+}
+
+// endBefore ends the worker before an attempt that it was about to begin.
+func (s *supervisor) endBefore(k TransitionKind) {
+	s.next = (*supervisor).finish
+	s.record(k, &detail{cause: s.stopCause()})
+}
+
+// endOfWait is how a worker ends that is told to stop in its status.
+func (s *supervisor) endOfWait() TransitionKind {
+	switch {
+	case s.number == 0 && s.status != Waiting:
+		return TransitionStoppedWhileDeferred
+	case s.status == Waiting && s.counts.used == 0 && s.plan.options.Schedule != nil:
+		return TransitionStoppedWhileScheduled
 	default:
-		s.next = finishing
-		s.record(skippedWhileWaiting, &detail{})
+		return TransitionSkippedWhileWaiting
 	}
 }
 
 // finish is the last step.
 func (s *supervisor) finish() {
-	s.next = ended
-	if s.status == Error {
-		s.failure = &WorkerError{Worker: s.name, ExecutionID: s.id, Attempt: s.attempt, Err: s.outcome.err}
+	s.next = nil
+	if s.status == Error && s.failure == nil {
+		s.failure = &WorkerError{Worker: s.plan.name, ExecutionID: s.id, Attempt: s.number, Err: s.outcome.err}
 	}
 
 	// No user code runs after this, unless a stop has given up waiting.
-	if !s.overdueSince.CompareAndSwap(0, finished) {
-		late := time.Since(time.Unix(0, s.overdueSince.Load()))
-		s.record(returnedLate, &detail{text: late.String()})
+	if by, late := s.isLate(); late {
+		s.record(TransitionReturnedLate, &detail{text: by.String()})
 	}
-}
-
-// endOrResume ends the worker, or lets another goroutine go on with it after a Goexit.
-func (s *supervisor) endOrResume() {
-	if s.next != ended {
-		go s.run()
-		return
-	}
-
-	s.overdueSince.Store(finished)
-	s.cancel(nil)
-	s.pool.workerEnded(s)
 }

@@ -42,11 +42,11 @@ func NewTracerProviderWorkerAnnotator() *TracerProviderWorkerAnnotator {
 // none.
 func (a *TracerProviderWorkerAnnotator) OnStart(ctx context.Context, span otelsdktrace.ReadWriteSpan) {
 	if name := CtxWorkerName(ctx); name != "" {
-		span.SetAttributes(attribute.String(TraceSpanAttributeWorkerName, name))
+		span.SetAttributes(attribute.String(TraceSpanAttributeWorkerName, spanText(name)))
 	}
 
 	if id := CtxWorkerExecutionId(ctx); id != "" {
-		span.SetAttributes(attribute.String(TraceSpanAttributeWorkerExecutionId, id))
+		span.SetAttributes(attribute.String(TraceSpanAttributeWorkerExecutionId, spanText(id)))
 	}
 }
 

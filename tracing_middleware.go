@@ -15,8 +15,11 @@ const TraceSpanAttributeWorkerExecutionAttempt = "WorkerExecutionAttempt"
 type tracingMiddleware struct{}
 
 // NewTracingMiddleware returns a [Middleware] that runs each attempt inside a span of [CtxTracer], named "worker NAME", with the
-// worker's name, the execution id and the number of the attempt as attributes. An error is recorded on the span, and so is a panic
-// or a Goexit with its stack; that the worker was stopped is not an error. Without this middleware the pool starts no spans.
+// worker's name, the execution id and the number of the attempt as attributes. Each is the root of a trace of its own, so that sampling
+// is per attempt, with a link to the span that Start's context carries. A failure is recorded once, a panic and a Goexit with the stack,
+// after OpenTelemetry's conventions for exceptions and errors; that the worker was stopped is not a failure. The pool's own log records
+// carry the span's ids from the end of the attempt on. All text is valid UTF-8, and bounded. Without this middleware the pool starts no
+// spans.
 func NewTracingMiddleware() Middleware {
 	return tracingMiddleware{}
 }
@@ -34,72 +37,96 @@ func (tracingMiddleware) Handle() MiddlewareFunc {
 }
 
 func traced(ctx context.Context, next HandlerFunc) (err error) {
-	attributes := []attribute.KeyValue{
-		attribute.String(TraceSpanAttributeWorkerName, CtxWorkerName(ctx)),
-		attribute.String(TraceSpanAttributeWorkerExecutionId, CtxWorkerExecutionId(ctx)),
-	}
-	if attempt, ok := ctx.Value(attemptKey{}).(*attemptContext); ok {
-		attributes = append(attributes, attribute.Int(TraceSpanAttributeWorkerExecutionAttempt, attempt.supervisor.attempt))
-	}
-
-	ctx, span := CtxTracer(ctx).Start(ctx, "worker "+CtxWorkerName(ctx), oteltrace.WithAttributes(attributes...))
-	defer span.End()
+	a := attemptOf(ctx)
+	ctx, span := startSpan(ctx, a)
 
 	returned := false
 	defer func() {
+		// Ended from within, since a span that a panic ends records that too.
 		if returned {
+			span.End()
 			return
 		}
 		caught := newPanicError(recover())
 		if caught.Value == nil {
-			recordError(span, ErrGoexit, caught.Stack)
+			recordFailure(span, ErrGoexit, string(caught.Stack))
+			span.End()
 			return
 		}
-		recordError(span, caught, caught.Stack)
+		recordFailure(span, caught, string(caught.Stack))
+		span.End()
 		panic(caught.Value)
 	}()
 
 	err = next(ctx)
 	returned = true
 
-	if failure := failureOf(ctx, err); failure != nil {
-		recordError(span, failure, nil)
+	failure, stack := err, ""
+	if a != nil {
+		o := a.judge(err)
+		failure, stack = o.err, o.stack
+	}
+	if failure != nil {
+		recordFailure(span, failure, stack)
 	}
 
 	return err
 }
 
-// failureOf returns what the pool will say that an attempt has failed with that returns err, nil if it has not.
-func failureOf(ctx context.Context, err error) error {
-	attempt, ok := ctx.Value(attemptKey{}).(*attemptContext)
-	if !ok {
-		return err
+// startSpan starts the span of an attempt; outside of one, which no pool does, a plain span.
+func startSpan(ctx context.Context, a *attempt) (context.Context, oteltrace.Span) {
+	name, id := spanText(CtxWorkerName(ctx)), spanText(CtxWorkerExecutionId(ctx))
+	options := []oteltrace.SpanStartOption{oteltrace.WithAttributes(
+		attribute.String(TraceSpanAttributeWorkerName, name), attribute.String(TraceSpanAttributeWorkerExecutionId, id),
+	)}
+	if a != nil {
+		options = append(options, oteltrace.WithNewRoot(),
+			oteltrace.WithAttributes(attribute.Int(TraceSpanAttributeWorkerExecutionAttempt, a.number)))
+		if from := a.supervisor.generation.span; from.IsValid() {
+			options = append(options, oteltrace.WithLinks(oteltrace.Link{SpanContext: from}))
+		}
 	}
 
-	missed := attempt.supervisor.missedHeartbeat(attempt)
-	switch {
-	case missed && err != nil:
-		return missedWith(err)
-	case missed && attempt.heartbeat.isStuck():
-		return ErrHeartbeatMissed
-	case err != nil && attempt.supervisor.stoppedWith(attempt, err):
-		return nil
-	default:
-		return err
+	ctx, span := CtxTracer(ctx).Start(ctx, "worker "+name, options...)
+	if own := span.SpanContext(); a != nil && own.IsValid() {
+		a.span.Store(&own)
 	}
+
+	return ctx, span
 }
 
-func recordError(span oteltrace.Span, err error, stack []byte) {
-	text := fmt.Sprint(err)
+// recordFailure records why an attempt has failed. The keys are OpenTelemetry's for exceptions and errors:
+// https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/ and https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/
+func recordFailure(span oteltrace.Span, err error, stack string) {
+	text, kind := spanText(textOf(err)), typeOf(err)
 	span.SetStatus(codes.Error, text)
+	span.SetAttributes(attribute.String("error.type", kind))
 
-	// The keys are OpenTelemetry's for exceptions: https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
-	attributes := []attribute.KeyValue{
-		attribute.String("exception.type", fmt.Sprintf("%T", err)),
-		attribute.String("exception.message", text),
-	}
-	if stack != nil {
-		attributes = append(attributes, attribute.String("exception.stacktrace", string(stack)))
+	attributes := []attribute.KeyValue{attribute.String("exception.type", kind), attribute.String("exception.message", text)}
+	if stack != "" {
+		attributes = append(attributes, attribute.String("exception.stacktrace", bounded(stack, maxStack)))
 	}
 	span.AddEvent("exception", oteltrace.WithAttributes(attributes...))
+}
+
+// maxStack is how many bytes of a stack a span carries.
+const maxStack = 32 << 10
+
+// spanText is a text as a span may carry it: an exporter drops a whole batch for one that is not UTF-8.
+func spanText(text string) string {
+	return bounded(text, maxText)
+}
+
+// typeOf returns the type of an error below the marks of this package.
+func typeOf(err error) string {
+	for {
+		switch marked := err.(type) {
+		case *permanentError:
+			err = marked.error
+		case *causedError:
+			err = marked.err
+		default:
+			return spanText(fmt.Sprintf("%T", err))
+		}
+	}
 }

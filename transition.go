@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -10,54 +9,105 @@ import (
 )
 
 // Transition is one change of a worker, as a listener gets it ([WithGlobalListener]).
-//
-// The stack of a panic is in Err, a [*PanicError]; that of a Goexit or a missed heartbeat is in the log and in the LastStack of the
-// worker's report.
 type Transition struct {
-	Worker      string // its name
-	ExecutionID string // of the attempt, unique
-	Attempt     int    // its number, 0 before the first; begins anew at 1 after a healthy attempt ([WithHealthyAfter])
+	Kind        TransitionKind // the row of the transition table
+	Level       zerolog.Level  // of its log record
+	Worker      string         // its name
+	ExecutionID string         // of the attempt, unique
+	Attempt     int            // its number, 0 before the first; begins anew at 1 after a healthy attempt ([WithHealthyAfter])
 	From, To    WorkerStatus
 	Message     string // the text of the event and of the log record
-	Err         error  // what the attempt failed with, or ErrHeartbeatMissed; nil for other transitions
+	Err         error  // what the attempt failed with, or why it was cancelled as failed; nil for other transitions
+	Stack       string // of a panic, a Goexit or a missed heartbeat; empty for other transitions
 	At          time.Time
 }
 
-// kind is a row of the transition table.
-type kind int8
+// TransitionKind is a row of the transition table, which README.md shows.
+type TransitionKind int
 
+// The kinds of transitions.
 const (
-	deferring kind = iota
-	starting
-	succeeded // the first of those that end an attempt
-	failed
-	panicked
-	goexited
-	cancelled // the last of those
-	restartingAfterError
-	restartingAfterPanic
-	restartingAfterGoexit
-	restartingAfterSuccess
-	exhausted
-	permanent
-	skipped
-	waiting
-	skippedWhileWaiting
-	stoppedWhileDeferred
-	heartbeatMissed
-	heartbeatResumed
-	returnedLate
+	TransitionPending                TransitionKind = iota // waits for the workers that it depends on
+	TransitionDependencyFailed                             // one of those can no longer become ready
+	TransitionDeferring                                    // waits for its deferred start
+	TransitionScheduled                                    // waits for the next due time of its schedule
+	TransitionSkippedRuns                                  // due times have passed during a run
+	TransitionScheduleEnded                                // the schedule has no more due times
+	TransitionScheduleUnused                               // the same, before the first run
+	TransitionScheduleFailed                               // the schedule misbehaved
+	TransitionStarting                                     // an attempt begins
+	TransitionReady                                        // the attempt said that it is ready
+	TransitionNotReady                                     // it did not in time
+	TransitionHeartbeatMissed                              // it was silent for too long
+	TransitionHeartbeatResumed                             // it beats again
+	TransitionTimedOut                                     // it has run for too long
+	TransitionSucceeded                                    // it returned nil: the first of those that end an attempt
+	TransitionFailed                                       // it returned an error
+	TransitionPanicked                                     // it panicked
+	TransitionGoexited                                     // it called runtime.Goexit
+	TransitionCancelled                                    // it was told to stop, and did: the last of those that end an attempt
+	TransitionRestartingAfterError                         // another attempt will follow
+	TransitionRestartingAfterPanic                         // likewise
+	TransitionRestartingAfterGoexit                        // likewise
+	TransitionRestartingAfterSuccess                       // likewise
+	TransitionExhausted                                    // no attempts are left
+	TransitionPermanent                                    // no attempt can help
+	TransitionRestartLimited                               // it was restarted too often
+	TransitionSkipped                                      // no other attempt follows, because of a stop
+	TransitionWaiting                                      // waits before the next attempt
+	TransitionSkippedWhileWaiting                          // told to stop meanwhile
+	TransitionStoppedWhileDeferred                         // told to stop before the first attempt
+	TransitionStoppedWhileScheduled                        // told to stop before the next scheduled run
+	TransitionReturnedLate                                 // has ended after a stop had given up waiting
 )
 
-func (k kind) endsAttempt() bool {
-	return succeeded <= k && k <= cancelled
+// String returns the name of the row in the transition table.
+func (k TransitionKind) String() string {
+	if k < 0 || int(k) >= len(transitions) {
+		return "TransitionKind(" + strconv.Itoa(int(k)) + ")"
+	}
+
+	return transitions[k].name
+}
+
+func (k TransitionKind) endsAttempt() bool {
+	return TransitionSucceeded <= k && k <= TransitionCancelled
+}
+
+func (k TransitionKind) failure() bool {
+	return TransitionFailed <= k && k <= TransitionGoexited
 }
 
 // unchanged stands for the status that the worker has already.
 const unchanged WorkerStatus = -1
 
+// statuses is a set of them.
+type statuses uint
+
+func setOf(members ...WorkerStatus) (set statuses) {
+	for _, status := range members {
+		set |= 1 << status
+	}
+
+	return set
+}
+
+func (set statuses) has(status WorkerStatus) bool {
+	return set&(1<<status) != 0
+}
+
+// Where a worker may come from.
+var (
+	unrun    = setOf(Unknown, Pending, Deferred)
+	attempts = setOf(Running, Stuck)
+	ended    = setOf(Success, Error)
+	failures = setOf(Error)
+)
+
 // rule is what can be seen of a transition.
 type rule struct {
+	name    string
+	from    statuses      // the statuses that it may come from
 	to      WorkerStatus  // the status after it
 	text    string        // of its event and its log record: n/m is the attempt and the maximum, {} what is particular to this one
 	level   zerolog.Level // of its log record
@@ -66,39 +116,51 @@ type rule struct {
 
 // transitions is the table of all that can happen to a worker.
 var transitions = [...]rule{
-	deferring:              {Deferred, "deferring execution attempt for {} seconds", zerolog.InfoLevel, countNothing},
-	starting:               {Running, "starting execution attempt n/m", zerolog.InfoLevel, countStarted},
-	succeeded:              {Success, "stopping execution attempt n/m with success", zerolog.InfoLevel, countSuccess},
-	failed:                 {Error, "stopping execution attempt n/m with error: {}", zerolog.ErrorLevel, countError},
-	panicked:               {Error, "stopping execution attempt n/m with recovered panic: {}", zerolog.ErrorLevel, countError},
-	goexited:               {Error, "stopping execution attempt n/m with runtime.Goexit", zerolog.ErrorLevel, countError},
-	cancelled:              {Stopped, "stopping execution attempt n/m on cancellation", zerolog.InfoLevel, countStopped},
-	restartingAfterError:   {unchanged, "restarting after error", zerolog.InfoLevel, countRestarted},
-	restartingAfterPanic:   {unchanged, "restarting after panic recovery", zerolog.InfoLevel, countRestarted},
-	restartingAfterGoexit:  {unchanged, "restarting after runtime.Goexit", zerolog.InfoLevel, countRestarted},
-	restartingAfterSuccess: {unchanged, "restarting after success", zerolog.InfoLevel, countRestarted},
-	exhausted:              {unchanged, "max execution attempts reached", zerolog.InfoLevel, countNothing},
-	permanent:              {unchanged, "permanent error, not restarting", zerolog.InfoLevel, countNothing},
-	skipped:                {unchanged, "skipping restart on cancellation", zerolog.InfoLevel, countNothing},
-	waiting:                {Waiting, "waiting {} before execution attempt n/m", zerolog.InfoLevel, countNothing},
-	skippedWhileWaiting:    {Stopped, "skipping restart on cancellation", zerolog.InfoLevel, countNothing},
-	stoppedWhileDeferred:   {Stopped, "stopping before first execution attempt", zerolog.InfoLevel, countNothing},
-	heartbeatMissed:        {Stuck, "heartbeat missed for {}", zerolog.ErrorLevel, countNothing},
-	heartbeatResumed:       {Running, "heartbeat resumed", zerolog.InfoLevel, countNothing},
-	returnedLate:           {unchanged, "returned {} after its stop had timed out", zerolog.WarnLevel, countNothing},
+	TransitionPending:                {"pending", setOf(Unknown), Pending, "waiting for {} before first execution attempt", zerolog.InfoLevel, countNothing},
+	TransitionDependencyFailed:       {"dependencyFailed", setOf(Unknown, Pending), Error, "dependency {} failed", zerolog.ErrorLevel, countNothing},
+	TransitionDeferring:              {"deferring", setOf(Unknown, Pending), Deferred, "deferring execution attempt for {} seconds", zerolog.InfoLevel, countNothing},
+	TransitionScheduled:              {"scheduled", unrun | ended, Waiting, "waiting until {} for the next scheduled run", zerolog.InfoLevel, countNothing},
+	TransitionSkippedRuns:            {"skippedRuns", ended, unchanged, "skipping {} scheduled runs", zerolog.WarnLevel, countNothing},
+	TransitionScheduleEnded:          {"scheduleEnded", ended, unchanged, "schedule has ended", zerolog.InfoLevel, countNothing},
+	TransitionScheduleUnused:         {"scheduleUnused", unrun, Success, "schedule has ended", zerolog.InfoLevel, countNothing},
+	TransitionScheduleFailed:         {"scheduleFailed", unrun | ended, Error, "schedule failed: {}", zerolog.ErrorLevel, countNothing},
+	TransitionStarting:               {"starting", unrun | ended | setOf(Waiting), Running, "starting execution attempt n/m", zerolog.InfoLevel, countStarted},
+	TransitionReady:                  {"ready", attempts, unchanged, "ready", zerolog.InfoLevel, countNothing},
+	TransitionNotReady:               {"notReady", attempts, unchanged, "not ready within {}", zerolog.ErrorLevel, countNothing},
+	TransitionHeartbeatMissed:        {"heartbeatMissed", setOf(Running), Stuck, "heartbeat missed for {}", zerolog.ErrorLevel, countNothing},
+	TransitionHeartbeatResumed:       {"heartbeatResumed", setOf(Stuck), Running, "heartbeat resumed", zerolog.InfoLevel, countNothing},
+	TransitionTimedOut:               {"timedOut", attempts, unchanged, "attempt timed out after {}", zerolog.ErrorLevel, countNothing},
+	TransitionSucceeded:              {"succeeded", attempts, Success, "stopping execution attempt n/m with success", zerolog.InfoLevel, countSuccess},
+	TransitionFailed:                 {"failed", attempts, Error, "stopping execution attempt n/m with error: {}", zerolog.ErrorLevel, countError},
+	TransitionPanicked:               {"panicked", attempts, Error, "stopping execution attempt n/m with recovered panic: {}", zerolog.ErrorLevel, countError},
+	TransitionGoexited:               {"goexited", attempts, Error, "stopping execution attempt n/m with runtime.Goexit", zerolog.ErrorLevel, countError},
+	TransitionCancelled:              {"cancelled", attempts, Stopped, "stopping execution attempt n/m on cancellation", zerolog.InfoLevel, countStopped},
+	TransitionRestartingAfterError:   {"restartingAfterError", failures, unchanged, "restarting after error", zerolog.InfoLevel, countRestarted},
+	TransitionRestartingAfterPanic:   {"restartingAfterPanic", failures, unchanged, "restarting after panic recovery", zerolog.InfoLevel, countRestarted},
+	TransitionRestartingAfterGoexit:  {"restartingAfterGoexit", failures, unchanged, "restarting after runtime.Goexit", zerolog.InfoLevel, countRestarted},
+	TransitionRestartingAfterSuccess: {"restartingAfterSuccess", setOf(Success), unchanged, "restarting after success", zerolog.InfoLevel, countRestarted},
+	TransitionExhausted:              {"exhausted", ended, unchanged, "max execution attempts reached", zerolog.InfoLevel, countNothing},
+	TransitionPermanent:              {"permanent", failures, unchanged, "permanent error, not restarting", zerolog.InfoLevel, countNothing},
+	TransitionRestartLimited:         {"restartLimited", ended, unchanged, "restart limit of {} reached", zerolog.InfoLevel, countNothing},
+	TransitionSkipped:                {"skipped", ended, unchanged, "skipping restart on cancellation", zerolog.InfoLevel, countNothing},
+	TransitionWaiting:                {"waiting", ended, Waiting, "waiting {} before execution attempt n/m", zerolog.InfoLevel, countNothing},
+	TransitionSkippedWhileWaiting:    {"skippedWhileWaiting", ended | setOf(Waiting), Stopped, "skipping restart on cancellation", zerolog.InfoLevel, countNothing},
+	TransitionStoppedWhileDeferred:   {"stoppedWhileDeferred", unrun, Stopped, "stopping before first execution attempt", zerolog.InfoLevel, countNothing},
+	TransitionStoppedWhileScheduled:  {"stoppedWhileScheduled", setOf(Waiting), Stopped, "stopping before the next scheduled run", zerolog.InfoLevel, countNothing},
+	TransitionReturnedLate:           {"returnedLate", ended | setOf(Stopped), unchanged, "returned {} after its stop had timed out", zerolog.WarnLevel, countNothing},
 }
 
 // restartAfter is the kind of restart that follows an outcome.
-func restartAfter(outcome kind) kind {
+func restartAfter(outcome TransitionKind) TransitionKind {
 	switch outcome {
-	case panicked:
-		return restartingAfterPanic
-	case goexited:
-		return restartingAfterGoexit
-	case succeeded:
-		return restartingAfterSuccess
+	case TransitionPanicked:
+		return TransitionRestartingAfterPanic
+	case TransitionGoexited:
+		return TransitionRestartingAfterGoexit
+	case TransitionSucceeded:
+		return TransitionRestartingAfterSuccess
 	default:
-		return restartingAfterError
+		return TransitionRestartingAfterError
 	}
 }
 
@@ -107,69 +169,81 @@ type detail struct {
 	text  string // for the {} of its text
 	err   error
 	stack string
-	delay time.Duration // until the next attempt, for those that wait for it
+	due   time.Time // of the next attempt, for those that wait for it
+	cause error     // why the worker was told to stop
 }
 
 // record applies one transition: it alone writes the status, the events, the counters and the log of a worker, and calls the
 // listener. The first one launches the next worker, before user code runs.
-func (s *supervisor) record(k kind, d *detail) {
+func (s *supervisor) record(k TransitionKind, d *detail) {
 	from, to := s.status, transitions[k].to
 	if to == unchanged {
 		to = from
 	}
 	s.status = to
-
-	message := s.message(k, d.text)
 	at := time.Now()
-	s.execution.apply(s, k, message, at, d)
-	s.series.count(s, k, at)
+
+	changed, becameReady := s.execution.apply(s, k, at, d)
+	if changed {
+		s.pool.healthChanged()
+	}
+	if becameReady && s.depended.Load() {
+		s.dependencyReady()
+	}
+	s.plan.series.count(s, k, at)
 	s.launchSuccessor()
 
-	if s.logger != nil || s.pool.options.GlobalListener != nil {
-		s.tell(k, from, message, at, d)
+	if s.generation.logger != nil || s.pool.options.GlobalListener != nil {
+		s.tellOf(k, from, at, d)
 	}
 }
 
-// tell logs a transition and tells the listener of it, even if the log ends the goroutine.
-func (s *supervisor) tell(k kind, from WorkerStatus, message string, at time.Time, d *detail) {
+// tellOf logs a transition and tells the listener of it, even if the log ends the goroutine.
+func (s *supervisor) tellOf(k TransitionKind, from WorkerStatus, at time.Time, d *detail) {
+	message := s.numbered(k).message(d.text)
+	level := transitions[k].level
+
 	if s.pool.options.GlobalListener != nil {
 		defer s.notify(Transition{
-			Worker: s.name, ExecutionID: s.id, Attempt: s.attempt, From: from, To: s.status, Message: message, Err: d.err, At: at,
+			Kind: k, Level: level, Worker: s.plan.name, ExecutionID: s.id, Attempt: s.number,
+			From: from, To: s.status, Message: message, Err: d.err, Stack: d.stack, At: at,
 		})
 	}
-	s.log(transitions[k].level, message, d)
+	s.log(level, message, d)
 }
 
-// message is the text of a transition of this worker.
-func (s *supervisor) message(k kind, particular string) string {
-	n := s.attempt
-	if k == waiting {
-		n = s.streak + 1
-	}
-	if k == starting && n == 1 {
-		return s.firstStart
-	}
-
-	return transitions[k].message(n, s.options.MaxExecutionsAttempts, particular)
+// numbered is a transition with the numbers of its text.
+type numbered struct {
+	kind TransitionKind
+	n, m int // the attempt and the maximum
 }
 
-// message fills the text of a rule, for attempt n of m.
-func (r *rule) message(n, m int, particular string) string {
-	if !strings.Contains(r.text, "n/m") && !strings.Contains(r.text, "{}") {
-		return r.text
+func (s *supervisor) numbered(k TransitionKind) numbered {
+	n := s.number
+	if k == TransitionWaiting {
+		n = s.counts.used + 1
+	}
+
+	return numbered{k, n, s.plan.options.MaxExecutionsAttempts}
+}
+
+// message fills the text of the rule.
+func (e numbered) message(particular string) string {
+	text := transitions[e.kind].text
+	if !strings.Contains(text, "n/m") && !strings.Contains(text, "{}") {
+		return text
 	}
 
 	var buffer [64]byte // for most
 	b := buffer[:0]
-
-	for text := r.text; text != ""; {
+	for text != "" {
 		switch {
 		case strings.HasPrefix(text, "n/m"):
-			b = append(strconv.AppendInt(b, int64(n), 10), '/')
-			if m == UnlimitedExecutionsAttempts {
+			b = append(strconv.AppendInt(b, int64(e.n), 10), '/')
+			if e.m == UnlimitedExecutionsAttempts {
 				b = append(b, "unlimited"...)
 			} else {
-				b = strconv.AppendInt(b, int64(m), 10)
+				b = strconv.AppendInt(b, int64(e.m), 10)
 			}
 			text = text[len("n/m"):]
 		case strings.HasPrefix(text, "{}"):
@@ -188,25 +262,9 @@ func (s *supervisor) notify(t Transition) {
 	defer func() {
 		if value := recover(); value != nil {
 			caught := newPanicError(value)
-			s.log(zerolog.ErrorLevel, "worker pool listener panicked: "+fmt.Sprint(value), &detail{stack: string(caught.Stack)})
+			s.log(zerolog.ErrorLevel, "worker pool listener panicked: "+printed(value), &detail{stack: string(caught.Stack)})
 		}
 	}()
 
 	s.pool.options.GlobalListener(t)
-}
-
-// log writes one record. A writer or hook that panics loses the record, not the worker.
-func (s *supervisor) log(level zerolog.Level, message string, d *detail) {
-	if s.logger == nil {
-		return
-	}
-	defer func() { _ = recover() }()
-
-	event := s.logger.WithLevel(level)
-	if d.stack != "" { // the message has the error then
-		event.Str("stack", d.stack)
-	} else if d.err != nil {
-		event.Str(zerolog.ErrorFieldName, d.text)
-	}
-	event.Msg(message)
 }

@@ -77,26 +77,37 @@ type Worker interface {
 	Run(ctx context.Context) error
 }
 
-type funcWorker struct {
+// FuncWorker is a [Worker] of a name and a function, made by [NewFuncWorker].
+type FuncWorker struct {
 	name string
 	run  HandlerFunc
 }
 
-// NewFuncWorker returns a [Worker] of a name and a function. A nil function is an error of its registration, as an empty name is.
-func NewFuncWorker(name string, run HandlerFunc) Worker {
-	return &funcWorker{name: name, run: run}
+// NewFuncWorker returns a [Worker] of a name and a function. A nil function is an error of its registration, as an empty name is; where
+// the worker is embedded in another type that hides this, of its first attempt, and [Permanent].
+func NewFuncWorker(name string, run HandlerFunc) *FuncWorker {
+	return &FuncWorker{name: name, run: run}
 }
 
-func (w *funcWorker) Name() string {
+// Name returns the name of the worker.
+func (w *FuncWorker) Name() string {
 	return w.name
 }
 
-func (w *funcWorker) Run(ctx context.Context) error {
+// Run calls the function.
+func (w *FuncWorker) Run(ctx context.Context) error {
+	if err := w.invalid(); err != nil {
+		return Permanent(err)
+	}
+
 	return w.run(ctx)
 }
 
 // invalid returns why the worker cannot be registered.
-func (w *funcWorker) invalid() error {
+func (w *FuncWorker) invalid() error {
+	if w == nil {
+		return errors.New("nil worker")
+	}
 	if w.run == nil {
 		return errors.New("nil run function")
 	}

@@ -126,6 +126,7 @@ func TestThresholdThatIsNotPositiveMeansNoDeferral(t *testing.T) {
 	for _, threshold := range []float64{0, -0.5, -1e300} {
 		pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(threshold)))
 		require.NoError(t, pool.Start(t.Context()))
+		_ = pool.Wait(context.Background())
 		require.NoError(t, pool.Stop())
 		assert.Equal(t, "starting execution attempt 1/1", messages(execution(t, pool, "job"))[0])
 	}
@@ -154,6 +155,7 @@ func TestRegistrations(t *testing.T) {
 	assert.NotNil(t, pool.Executions())
 
 	require.NoError(t, pool.Start(t.Context()))
+	_ = pool.Wait(context.Background())
 	require.NoError(t, pool.Stop())
 	_, err = pool.Execution("nobody")
 	require.EqualError(t, err, "execution for worker nobody was not found")
@@ -176,6 +178,7 @@ func TestContextOfAWorker(t *testing.T) {
 	})))
 	logger := zerolog.New(&logs).With().Str("service", "s").Logger()
 	require.NoError(t, pool.Start(context.WithValue(logger.WithContext(t.Context()), key{}, "value")))
+	_ = pool.Wait(context.Background())
 	require.NoError(t, pool.Stop())
 
 	assert.Equal(t, `{"level":"warn","service":"s","worker":"job","workerExecutionID":"id-1","message":"from inside"}`, logs.lines()[1])
@@ -218,6 +221,7 @@ func TestAnnotatedSpans(t *testing.T) {
 	})))
 	var logs logBuffer
 	require.NoError(t, pool.Start(logs.context()))
+	_ = pool.Wait(context.Background())
 	require.NoError(t, pool.Stop())
 	_, outside := worker.CtxTracer(t.Context()).Start(t.Context(), "nowhere")
 	outside.End()
@@ -293,6 +297,7 @@ func TestFactory(t *testing.T) {
 	pool, err := factory.Create()
 	require.NoError(t, err)
 	require.NoError(t, pool.Start(t.Context()))
+	_ = pool.Wait(context.Background())
 	require.NoError(t, pool.Stop())
 	assert.Empty(t, pool.Executions())
 }
@@ -304,6 +309,7 @@ func TestStartBeginsInRegistrationOrder(t *testing.T) {
 			pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), block)))
 		}
 		require.NoError(t, pool.Start(t.Context()))
+		require.NoError(t, pool.WaitReady(t.Context()))
 		require.NoError(t, pool.Stop())
 		for i := range 19 {
 			assert.False(t, execution(t, pool, fmt.Sprint(i+1)).StartedAt().Before(execution(t, pool, fmt.Sprint(i)).StartedAt()), i)

@@ -21,48 +21,17 @@ const (
 
 // WorkerProbe is a [healthcheck.CheckerProbe] on all workers of a pool. It is safe for concurrent use, but for SetName.
 type WorkerProbe struct {
-	name    string
-	pool    *worker.WorkerPool
-	fails   func(execution *worker.WorkerExecution, status worker.WorkerStatus) bool
-	started bool // whether the pool must be started
-	all     bool // whether the message tells of all workers
+	name string
+	pool *worker.WorkerPool
 }
 
 // NewWorkerProbe returns a new [WorkerProbe] on a pool: it fails where the status of a worker is unknown or error, and succeeds on
 // a pool that was never started. Its message is "NAME: STATUS" of each worker, sorted by name and joined by a comma.
 func NewWorkerProbe(pool *worker.WorkerPool) *WorkerProbe {
-	return &WorkerProbe{
-		name: DefaultProbeName, pool: pool, all: true,
-		fails: func(_ *worker.WorkerExecution, status worker.WorkerStatus) bool {
-			return status == worker.Unknown || status == worker.Error
-		},
-	}
+	return &WorkerProbe{name: DefaultProbeName, pool: pool}
 }
 
-// NewWorkerLivenessProbe returns a new [WorkerProbe] that tells whether the process should go on: it fails on a worker that is
-// stuck, and on one with [worker.WithStopPoolOnFailure] that gave up. Its message names those as [NewWorkerProbe]'s does.
-func NewWorkerLivenessProbe(pool *worker.WorkerPool) *WorkerProbe {
-	return &WorkerProbe{
-		name: DefaultLivenessProbeName, pool: pool,
-		fails: func(execution *worker.WorkerExecution, status worker.WorkerStatus) bool {
-			return status == worker.Stuck || execution.StopPoolOnFailure() && execution.GaveUp()
-		},
-	}
-}
-
-// NewWorkerReadinessProbe returns a new [WorkerProbe] that tells whether the process should get traffic: it fails before the start
-// of the pool and from its stop on, with the state of the pool as its message, and on a worker that has not begun, is deferred,
-// waits, has failed or is stuck. Its message names those as [NewWorkerProbe]'s does.
-func NewWorkerReadinessProbe(pool *worker.WorkerPool) *WorkerProbe {
-	return &WorkerProbe{
-		name: DefaultReadinessProbeName, pool: pool, started: true,
-		fails: func(_ *worker.WorkerExecution, status worker.WorkerStatus) bool {
-			return status != worker.Running && status != worker.Success && status != worker.Stopped
-		},
-	}
-}
-
-// Name returns the name of the [WorkerProbe], the default one of its kind unless it was set.
+// Name returns the name of the [WorkerProbe], "worker" unless it was set.
 func (p *WorkerProbe) Name() string {
 	return p.name
 }
@@ -76,45 +45,105 @@ func (p *WorkerProbe) SetName(name string) *WorkerProbe {
 
 // Check checks the workers as they are now. It does not block.
 func (p *WorkerProbe) Check(context.Context) *healthcheck.CheckerProbeResult {
-	state, statuses, failing := p.look()
-	success := state == "" && len(failing) == 0
+	success := true
+	statuses := map[string]worker.WorkerStatus{}
+	for name, execution := range p.pool.Executions() {
+		status := execution.Status()
+		statuses[name] = status
+		success = success && status != worker.Unknown && status != worker.Error
+	}
 
-	if state != "" {
-		return healthcheck.NewCheckerProbeResult(success, fmt.Sprintf("pool: %s", state))
+	return healthcheck.NewCheckerProbeResult(success, message(statuses))
+}
+
+// WorkerLivenessProbe is a [healthcheck.CheckerProbe] that tells whether the process should go on. It is safe for concurrent use, but
+// for SetName.
+type WorkerLivenessProbe struct {
+	name string
+	pool *worker.WorkerPool
+}
+
+// NewWorkerLivenessProbe returns a new [WorkerLivenessProbe] on a pool. It fails where [worker.WorkerPool.Health] says that the pool is
+// not live, and its message names the workers because of which it is not as [NewWorkerProbe]'s does.
+func NewWorkerLivenessProbe(pool *worker.WorkerPool) *WorkerLivenessProbe {
+	return &WorkerLivenessProbe{name: DefaultLivenessProbeName, pool: pool}
+}
+
+// Name returns the name of the [WorkerLivenessProbe], "worker-liveness" unless it was set.
+func (p *WorkerLivenessProbe) Name() string {
+	return p.name
+}
+
+// SetName sets the name of the [WorkerLivenessProbe].
+func (p *WorkerLivenessProbe) SetName(name string) *WorkerLivenessProbe {
+	p.name = name
+
+	return p
+}
+
+// Failing returns the status of each worker that fails the probe, by name, and whether the probe succeeds.
+func (p *WorkerLivenessProbe) Failing() (workers map[string]worker.WorkerStatus, ok bool) {
+	health := p.pool.Health()
+
+	return health.NotLive, health.Live
+}
+
+// Check checks the workers as they are now. It does not block.
+func (p *WorkerLivenessProbe) Check(context.Context) *healthcheck.CheckerProbeResult {
+	health := p.pool.Health()
+
+	return healthcheck.NewCheckerProbeResult(health.Live, message(health.NotLive))
+}
+
+// WorkerReadinessProbe is a [healthcheck.CheckerProbe] that tells whether the process should get traffic. It is safe for concurrent use,
+// but for SetName.
+type WorkerReadinessProbe struct {
+	name string
+	pool *worker.WorkerPool
+}
+
+// NewWorkerReadinessProbe returns a new [WorkerReadinessProbe] on a pool. It fails where [worker.WorkerPool.Health] says that the pool is
+// not ready: with the state of a pool that is not started as its message, or with the workers because of which it is not.
+func NewWorkerReadinessProbe(pool *worker.WorkerPool) *WorkerReadinessProbe {
+	return &WorkerReadinessProbe{name: DefaultReadinessProbeName, pool: pool}
+}
+
+// Name returns the name of the [WorkerReadinessProbe], "worker-readiness" unless it was set.
+func (p *WorkerReadinessProbe) Name() string {
+	return p.name
+}
+
+// SetName sets the name of the [WorkerReadinessProbe].
+func (p *WorkerReadinessProbe) SetName(name string) *WorkerReadinessProbe {
+	p.name = name
+
+	return p
+}
+
+// Failing returns the status of each worker that fails the probe, by name, and whether the probe succeeds: a pool that is not started
+// fails it though no worker does.
+func (p *WorkerReadinessProbe) Failing() (workers map[string]worker.WorkerStatus, ok bool) {
+	health := p.pool.Health()
+
+	return health.NotReady, health.Ready
+}
+
+// Check checks the workers as they are now. It does not block.
+func (p *WorkerReadinessProbe) Check(context.Context) *healthcheck.CheckerProbeResult {
+	health := p.pool.Health()
+	if health.State != worker.PoolStarted {
+		return healthcheck.NewCheckerProbeResult(false, fmt.Sprintf("pool: %s", health.State))
 	}
-	if !p.all {
-		statuses = failing
-	}
+
+	return healthcheck.NewCheckerProbeResult(health.Ready, message(health.NotReady))
+}
+
+// message tells the status of each worker, sorted by name.
+func message(statuses map[string]worker.WorkerStatus) string {
 	messages := make([]string, 0, len(statuses))
 	for _, name := range slices.Sorted(maps.Keys(statuses)) {
 		messages = append(messages, fmt.Sprintf("%s: %s", name, statuses[name]))
 	}
 
-	return healthcheck.NewCheckerProbeResult(success, strings.Join(messages, ", "))
-}
-
-// Failing checks the workers as Check does. It returns the status of each that fails the probe, by name, and whether the probe
-// succeeds: one that needs a started pool may fail though no worker does.
-func (p *WorkerProbe) Failing() (workers map[string]worker.WorkerStatus, ok bool) {
-	state, _, failing := p.look()
-
-	return failing, state == "" && len(failing) == 0
-}
-
-// look returns the state of the pool if that fails the probe, or else the status of each worker, and of those that fail it.
-func (p *WorkerProbe) look() (state worker.PoolState, statuses, failing map[string]worker.WorkerStatus) {
-	if state = p.pool.State(); p.started && state != worker.PoolStarted {
-		return state, nil, nil
-	}
-
-	statuses, failing = map[string]worker.WorkerStatus{}, map[string]worker.WorkerStatus{}
-	for name, execution := range p.pool.Executions() {
-		status := execution.Status()
-		statuses[name] = status
-		if p.fails(execution, status) {
-			failing[name] = status
-		}
-	}
-
-	return "", statuses, failing
+	return strings.Join(messages, ", ")
 }

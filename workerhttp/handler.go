@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/ankorstore/yokai/worker"
-	"github.com/ankorstore/yokai/worker/healthcheck"
 )
 
 // contentSecurityPolicy lets the page load the handler's own files and nothing else, and run no text as code or markup.
@@ -21,8 +20,6 @@ const (
 // handler holds what does not change, so it needs no lock.
 type handler struct {
 	pool   *worker.WorkerPool
-	live   *healthcheck.WorkerProbe
-	ready  *healthcheck.WorkerProbe
 	assets map[string]asset
 }
 
@@ -38,8 +35,6 @@ type handler struct {
 func NewHandler(pool *worker.WorkerPool) http.Handler {
 	return &handler{
 		pool:   pool,
-		live:   healthcheck.NewWorkerLivenessProbe(pool),
-		ready:  healthcheck.NewWorkerReadinessProbe(pool),
 		assets: loadAssets(),
 	}
 }

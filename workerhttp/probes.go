@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/ankorstore/yokai/worker"
-	"github.com/ankorstore/yokai/worker/healthcheck"
 )
 
 // verdict is the answer of a probe.
@@ -15,15 +14,16 @@ type verdict struct {
 }
 
 func (h *handler) serveLivez(w http.ResponseWriter, r *http.Request) {
-	h.serveProbe(w, r, h.live)
+	health := h.pool.Health()
+	serveVerdict(w, r, health.Live, health.State, health.NotLive)
 }
 
 func (h *handler) serveReadyz(w http.ResponseWriter, r *http.Request) {
-	h.serveProbe(w, r, h.ready)
+	health := h.pool.Health()
+	serveVerdict(w, r, health.Ready, health.State, health.NotReady)
 }
 
-func (h *handler) serveProbe(w http.ResponseWriter, r *http.Request, p *healthcheck.WorkerProbe) {
-	failing, ok := p.Failing()
+func serveVerdict(w http.ResponseWriter, r *http.Request, ok bool, state worker.PoolState, failing map[string]worker.WorkerStatus) {
 	status := http.StatusOK
 	if !ok {
 		status = http.StatusServiceUnavailable
@@ -33,5 +33,5 @@ func (h *handler) serveProbe(w http.ResponseWriter, r *http.Request, p *healthch
 	for name, status := range failing {
 		workers[name] = status.String()
 	}
-	writeJSON(w, r, status, verdict{OK: ok, State: h.pool.State(), Workers: workers})
+	writeJSON(w, r, status, verdict{OK: ok, State: state, Workers: workers})
 }

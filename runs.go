@@ -1,0 +1,57 @@
+package worker
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// maxRuns is how many runs of a schedule an execution keeps.
+const maxRuns = 20
+
+// runRecord is a run of a worker with a schedule, retries included.
+type runRecord struct {
+	executionID        string // of its last attempt
+	startedAt, endedAt time.Time
+	status             WorkerStatus
+}
+
+// beginRun notes the begin of an attempt, where it is the first of a run.
+func (e *WorkerExecution) beginRun(at time.Time) {
+	if e.options.Schedule == nil || e.currentExecutionAttempt > 1 && len(e.runs) > 0 {
+		return
+	}
+	if len(e.runs) == maxRuns {
+		copy(e.runs, e.runs[1:])
+		e.runs = e.runs[:maxRuns-1]
+	}
+	e.runs = append(e.runs, runRecord{startedAt: at})
+}
+
+// endAttempt notes how an attempt has ended, as that of its run so far.
+func (e *WorkerExecution) endAttempt() {
+	if len(e.runs) > 0 {
+		run := &e.runs[len(e.runs)-1]
+		run.executionID, run.endedAt, run.status = e.id, e.endedAt, e.status
+	}
+}
+
+// calls are those of a [PeriodicWorker].
+type calls struct {
+	n          atomic.Int64
+	last, next atomic.Int64 // in nanoseconds since 1970, 0 for never
+}
+
+// begin notes a call that begins now.
+func (c *calls) begin(now time.Time) {
+	c.n.Add(1)
+	c.last.Store(now.UnixNano())
+	c.next.Store(0)
+}
+
+func timeOf(nanoseconds int64) time.Time {
+	if nanoseconds == 0 {
+		return time.Time{}
+	}
+
+	return time.Unix(0, nanoseconds)
+}

@@ -1,0 +1,210 @@
+package worker
+
+import (
+	"context"
+	"maps"
+	"runtime/pprof"
+	"slices"
+	"time"
+)
+
+// How a stop goes through a generation: it begins, tells the workers stage after stage, and dependents before what they depend on,
+// and finishes once all have ended. Each end takes it further (advanceLocked), so that no goroutine waits for them.
+
+// stopping is how far the stop of a generation is.
+type stopping struct {
+	cause     error
+	calls     int         // of Stop and Shutdown
+	delay     *time.Timer // until the first are told, nil if there is none
+	timeout   *time.Timer // until the stop expires, nil if there is no bound
+	telling   bool
+	current   *stage   // whose turn it is, nil before the first
+	later     []*stage // whose turn has not come
+	finishing bool
+	err       error // set before expired is closed
+}
+
+// stage is all workers that stop together.
+type stage struct {
+	members []*supervisor
+	holding int // those that hold the next stage up
+}
+
+// beginStopLocked begins to stop a generation, unless that has begun already. No attempt begins in it from then on.
+func (p *WorkerPool) beginStopLocked(g *generation, cause error) {
+	if g.state != PoolStarted {
+		return
+	}
+	g.state, g.stop.cause = PoolStopping, cause
+	close(g.begun)
+
+	if d := p.options.GlobalStopTimeout; d > 0 {
+		g.stop.timeout = time.AfterFunc(d, g.expire)
+	}
+	if d := p.options.GlobalStopDelay; d > 0 && g.alive > 0 {
+		g.stop.delay = time.AfterFunc(d, g.endDelay)
+	} else {
+		g.beginTellingLocked()
+	}
+	g.advanceLocked()
+	p.signalLocked()
+}
+
+func (g *generation) endDelay() {
+	g.pool.mu.Lock()
+	defer g.pool.mu.Unlock()
+
+	g.beginTellingLocked()
+}
+
+// beginTellingLocked begins to tell the workers, the lowest stage first.
+func (g *generation) beginTellingLocked() {
+	if g.stop.telling {
+		return
+	}
+	g.stop.telling = true
+
+	stages := map[int]*stage{}
+	for _, s := range g.order {
+		n := s.plan.options.StopStage
+		if stages[n] == nil {
+			stages[n] = &stage{}
+		}
+		if s.alive && !s.released {
+			s.stage = stages[n]
+			s.stage.holding++
+		}
+		stages[n].members = append(stages[n].members, s)
+	}
+	for _, n := range slices.Sorted(maps.Keys(stages)) {
+		g.stop.later = append(g.stop.later, stages[n])
+	}
+	g.advanceLocked()
+}
+
+// advanceLocked tells the next stage once nobody holds it up any more, and finishes the stop once all workers have ended.
+func (g *generation) advanceLocked() {
+	if g.state != PoolStopping {
+		return
+	}
+
+	for stop := &g.stop; len(stop.later) > 0 && (stop.current == nil || stop.current.holding == 0); {
+		stop.current, stop.later = stop.later[0], stop.later[1:]
+		for _, s := range stop.current.members {
+			s.turn = true
+			g.tellInTurnLocked(s)
+		}
+	}
+	if g.alive == 0 && !g.stop.finishing {
+		g.stop.finishing = true
+		go g.finish()
+	}
+}
+
+// tellInTurnLocked tells a worker to stop, if it is its turn and no other depends on it any more.
+func (g *generation) tellInTurnLocked(s *supervisor) {
+	if d := g.dependents[s.plan.name]; s.alive && s.turn && (d == nil || d.holding == 0) {
+		s.tell(g.stop.cause)
+	}
+}
+
+// releaseLocked lets a worker hold up nobody any more: it has ended, or is overdue.
+func (g *generation) releaseLocked(s *supervisor) {
+	if s.released {
+		return
+	}
+	s.released = true
+
+	if s.stage != nil {
+		s.stage.holding--
+	}
+	for _, name := range s.plan.options.DependsOn {
+		g.dependents[name].holding--
+		if dependency := g.supervisors[name]; dependency != nil && g.state == PoolStopping {
+			g.tellInTurnLocked(dependency)
+		}
+	}
+}
+
+// overdue is called when a worker has not ended within its own stop timeout.
+func (s *supervisor) overdue() {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+
+	s.generation.releaseLocked(s)
+	s.generation.advanceLocked()
+}
+
+// expire is called when the stop has taken longer than WithGlobalStopTimeout.
+func (g *generation) expire() {
+	err := g.giveUp(context.DeadlineExceeded)
+	if err == nil {
+		return
+	}
+	g.stop.err = err
+	close(g.expired)
+
+	for _, stuck := range err.Workers {
+		if s := g.supervisorOf(stuck.Name); s != nil {
+			s.logStraggler(stuck)
+		}
+	}
+}
+
+func (g *generation) supervisorOf(name string) *supervisor {
+	g.pool.mu.Lock()
+	defer g.pool.mu.Unlock()
+
+	return g.supervisors[name]
+}
+
+// giveUp waits no longer: it tells all workers, whatever their turn, and returns who has not ended, nil if all have.
+func (g *generation) giveUp(cause error) *StopError {
+	g.pool.mu.Lock()
+	e := newStopErrorLocked(cause, g.order...)
+	g.stop.telling, g.stop.later = true, nil
+	for _, s := range g.order {
+		if s.alive {
+			s.tell(g.stop.cause)
+		}
+	}
+	g.pool.mu.Unlock()
+
+	if e != nil {
+		e.locate(g)
+	}
+
+	return e
+}
+
+// patience is how long the end of a stop waits for the methods of Start's context, which are a user's.
+const patience = 100 * time.Millisecond
+
+// finish is the last act of a stop. It takes the generation off Start's context, so that this keeps nothing of it.
+func (g *generation) finish() {
+	pprof.SetGoroutineLabels(context.Background()) // less those of the last worker, which launched it
+
+	detach := func() { _ = guard(func() { g.unwatch(); g.cancel(nil) }) }
+	if g.startDone == nil { // then nothing of Start's context is called
+		detach()
+	} else {
+		detached := make(chan struct{})
+		go func() {
+			defer close(detached)
+			detach()
+		}()
+		await(detached, patience)
+	}
+
+	g.outer.forgetNested(g.pool)
+	g.pool.mu.Lock()
+	for _, timer := range []*time.Timer{g.stop.delay, g.stop.timeout} {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+	g.state = PoolStopped
+	g.pool.signalLocked()
+	g.pool.mu.Unlock()
+	close(g.ended)
+}

@@ -1,0 +1,229 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+)
+
+// Errors, causes and panic values are a user's, and so are their methods: these may panic, return themselves, or not be comparable.
+// What is here asks them so that a worker survives the answer.
+
+// maxErrorNodes bounds the walk through an error's tree: one that wraps itself has no end.
+const maxErrorNodes = 1000
+
+// contains reports whether is holds for err or an error that it wraps.
+func contains(err error, is func(error) bool) bool {
+	budget := maxErrorNodes
+
+	return walk(err, &budget, is)
+}
+
+func walk(err error, budget *int, is func(error) bool) bool {
+	if err == nil || *budget <= 0 {
+		return false
+	}
+	*budget--
+
+	if is(err) {
+		return true
+	}
+	for _, wrapped := range unwrap(err) {
+		if walk(wrapped, budget, is) {
+			return true
+		}
+	}
+
+	return false
+}
+
+// unwrap returns what err wraps: one error, those that it joins, or none.
+func unwrap(err error) []error {
+	switch wrapping := err.(type) {
+	case interface{ Unwrap() error }:
+		return []error{wrapping.Unwrap()}
+	case interface{ Unwrap() []error }:
+		return wrapping.Unwrap()
+	default:
+		return nil
+	}
+}
+
+// isErrorOf reports whether err is the error of a context that is done, or its cause, as it is or wrapped. An error that joins it
+// with another one is not: the other one would be lost.
+func isErrorOf(ctx context.Context, err error) bool {
+	budget := maxErrorNodes
+
+	return isOneOf(err, &budget, ctx.Err(), context.Cause(ctx))
+}
+
+func isOneOf(err error, budget *int, own ...error) bool {
+	if err == nil || *budget <= 0 {
+		return false
+	}
+	*budget--
+
+	is, _ := err.(interface{ Is(error) bool })
+	for _, one := range own {
+		if same(err, one) || is != nil && is.Is(one) {
+			return true
+		}
+	}
+
+	wrapped := unwrap(err)
+	for _, part := range wrapped {
+		if !isOneOf(part, budget, own...) {
+			return false
+		}
+	}
+
+	return len(wrapped) > 0
+}
+
+// same is a == b, but false where the two cannot be compared.
+func same(a, b error) (equal bool) {
+	defer func() { _ = recover() }()
+
+	return a == b
+}
+
+// guard runs user code, and returns its panic as an error. A Goexit in it ends the goroutine.
+func guard(f func()) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = newPanicError(value)
+		}
+	}()
+	f()
+
+	return nil
+}
+
+// textOf is err.Error(), or what package fmt makes of an error that panics there.
+func textOf(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprint(err)
+		}
+	}()
+
+	return err.Error()
+}
+
+// printed is what %v makes of a value, or its type where that would not come to an end.
+func printed(value any) string {
+	switch value.(type) {
+	case string, error, fmt.Stringer:
+		return fmt.Sprint(value)
+	}
+
+	budget := 1 << 16
+	if !finite(reflect.ValueOf(value), 0, &budget) {
+		return fmt.Sprintf("%T (too deep to print)", value)
+	}
+
+	return fmt.Sprint(value)
+}
+
+// finite reports whether package fmt comes to an end with a value: it follows what contains itself, but for pointers below the top.
+func finite(v reflect.Value, depth int, budget *int) bool {
+	if *budget--; depth > 100 || *budget < 0 {
+		return false
+	}
+
+	switch v.Kind() {
+	case reflect.Interface:
+		return finite(v.Elem(), depth+1, budget)
+	case reflect.Pointer:
+		return depth > 0 || finite(v.Elem(), depth+1, budget)
+	case reflect.Slice, reflect.Array:
+		if scalar(v.Type().Elem()) {
+			return true
+		}
+		for i := range v.Len() {
+			if !finite(v.Index(i), depth+1, budget) {
+				return false
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if !finite(v.Field(i), depth+1, budget) {
+				return false
+			}
+		}
+	case reflect.Map:
+		for entries := v.MapRange(); entries.Next(); {
+			if !finite(entries.Key(), depth+1, budget) || !finite(entries.Value(), depth+1, budget) {
+				return false
+			}
+		}
+	}
+
+	return true
+}
+
+// scalar reports whether values of a type contain no others.
+func scalar(t reflect.Type) bool {
+	return t.Kind() <= reflect.Complex128 || t.Kind() == reflect.String
+}
+
+// maxText is how many bytes a kept text may have.
+const maxText = 4 << 10
+
+// kept is a text as an execution keeps it: valid UTF-8 of at most 4 KiB, the "…" of one that was cut included.
+func kept(text string) string {
+	return bounded(text, maxText)
+}
+
+// bounded returns a text as valid UTF-8 of at most n bytes, the "…" of one that was cut included.
+func bounded(text string, n int) string {
+	const ellipsis = "…"
+
+	cut := len(text) > n
+	if cut {
+		text = text[:n] // what is beyond it need not be looked at
+	}
+	if text = strings.ToValidUTF8(text, "\uFFFD"); !cut && len(text) <= n {
+		return text
+	}
+
+	end := min(n-len(ellipsis), len(text))
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+
+	return text[:end] + ellipsis
+}
+
+// isNil reports whether a value is nil, or an interface that holds a nil pointer, map, slice, function or channel.
+func isNil(value any) bool {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Func, reflect.Chan, reflect.Interface:
+		return v.IsNil()
+	default:
+		return false
+	}
+}
+
+// isPermanent reports whether err is marked as one that no further attempt can fix.
+func isPermanent(err error) bool {
+	return contains(err, func(err error) bool {
+		_, ok := err.(*permanentError)
+
+		return ok
+	})
+}
+
+// joined joins errors as errors.Join does, but returns one that is alone as it is.
+func joined(errs []error) error {
+	if len(errs) == 1 {
+		return errs[0]
+	}
+
+	return errors.Join(errs...)
+}

@@ -1,0 +1,122 @@
+package worker
+
+import (
+	"context"
+	"time"
+)
+
+// watch is what happens to an attempt while its goroutine is in Run: it misses its heartbeat, becomes ready or does not in time, runs
+// for too long, counts as healthy.
+type watch struct {
+	a         *attempt
+	heartbeat heartbeat
+
+	turn   chan struct{} // a lock that may be held while user code runs: it guards the fields below, and record
+	timers []*time.Timer
+	onDone func() bool // ends the watch on the attempt's deadline, nil if it has none
+	ended  bool
+}
+
+// watched reports whether attempts need a watch.
+func (o *ExecutionOptions) watched() bool {
+	return o.Heartbeat > 0 || o.Readiness || o.AttemptTimeout > 0 || o.HealthyAfter > 0
+}
+
+func newWatch(a *attempt) *watch {
+	w := &watch{a: a, turn: make(chan struct{}, 1)}
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
+
+	options := &a.supervisor.plan.options
+	if options.Heartbeat > 0 {
+		w.heartbeat.timer = w.afterLocked(w.heartbeatInterval(), w.checkHeartbeat)
+	}
+	if options.Readiness && options.ReadyWithin > 0 {
+		w.afterLocked(options.ReadyWithin, w.missReadiness)
+	}
+	if options.AttemptTimeout > 0 {
+		w.onDone = context.AfterFunc(a.Context, func() { w.do(w.timeOut) })
+	}
+	if len(options.Middlewares) == 0 {
+		w.expectHealthLocked(options.HealthyAfter)
+	}
+
+	return w
+}
+
+// afterLocked does something once the attempt has lasted for d.
+func (w *watch) afterLocked(d time.Duration, f func()) *time.Timer {
+	timer := time.AfterFunc(d, func() { w.do(f) })
+	w.timers = append(w.timers, timer)
+
+	return timer
+}
+
+// do does something with the attempt, unless it has ended.
+func (w *watch) do(f func()) {
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
+
+	if !w.ended {
+		f()
+	}
+}
+
+// end ends the watch, after what is going on.
+func (w *watch) end() {
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
+
+	w.ended = true
+	for _, timer := range w.timers {
+		timer.Stop()
+	}
+	if w.onDone != nil {
+		w.onDone()
+	}
+}
+
+// timeOut tells that the attempt's context has run into its deadline, if that is why it is done.
+func (w *watch) timeOut() {
+	if s := w.a.supervisor; same(context.Cause(w.a), ErrAttemptTimeout) {
+		s.record(TransitionTimedOut, &detail{text: s.plan.options.AttemptTimeout.String(), err: ErrAttemptTimeout})
+	}
+}
+
+// noteRun notes that Run begins, from when on it may become healthy.
+func (a *attempt) noteRun(at time.Time) {
+	a.runAt.Store(max(int64(at.Sub(a.startedAt)), 1))
+
+	if w := a.watch; w != nil {
+		w.do(func() { w.expectHealthLocked(a.supervisor.plan.options.HealthyAfter) })
+	}
+}
+
+// expectHealthLocked ends the row of failures, if there is one, once Run has lasted for d. With a heartbeat it takes a beat to tell.
+func (w *watch) expectHealthLocked(d time.Duration) {
+	if s := w.a.supervisor; d > 0 && s.counts != (counts{}) && s.plan.options.Heartbeat <= 0 {
+		w.afterLocked(d, w.endRow)
+	}
+}
+
+func (w *watch) endRow() {
+	s := w.a.supervisor
+	s.counts = counts{}
+	s.execution.endRow()
+}
+
+// healthy reports whether the attempt has been healthy by now: Run has lasted for WithHealthyAfter, up to its last beat where it has a
+// heartbeat.
+func (a *attempt) healthy(now time.Time) bool {
+	options := &a.supervisor.plan.options
+	if options.HealthyAfter <= 0 {
+		return false
+	}
+	if options.Heartbeat > 0 && a.watch != nil {
+		now = a.watch.heartbeat.lastBeat(a.startedAt)
+	}
+	ran := now.Sub(a.startedAt) - time.Duration(a.runAt.Load())
+	wrapped := len(options.Middlewares) > 0
+
+	return ran >= options.HealthyAfter && (!wrapped || a.runAt.Load() > 0)
+}
