@@ -529,6 +529,7 @@ func TestStopWorkerAndRestartWorker(t *testing.T) {
 			release := make(chan struct{})
 			pool := newPool(t, worker.WithWorker(do("deaf", deaf(release))))
 			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
 			before := execution(t, pool, "deaf")
 
 			for _, stop := range []func(context.Context, string) error{pool.StopWorker, pool.RestartWorker} {
@@ -559,6 +560,9 @@ func TestStopWorkerAndRestartWorker(t *testing.T) {
 			go func() { assert.NoError(t, pool.Stop()) }()
 			synctest.Wait()
 			require.ErrorIs(t, pool.RestartWorker(t.Context(), "job"), worker.ErrPoolNotStarted)
+			assert.Equal(t, worker.Running, execution(t, pool, "job").Status())
+			assert.Zero(t, time.Since(start), "at once, and nothing was done")
+			require.NoError(t, pool.Stop())
 		})
 	})
 }

@@ -46,7 +46,7 @@ func (e *WorkerExecution) wasReady() bool {
 	return read(e, &e.readiness.was)
 }
 
-// health returns what probes say of the worker: whether it lets its pool be live and ready. The pool is leaving once it is not started.
+// health returns what probes say of the worker: whether it lets its pool be live and ready. The pool is leaving while it stops.
 func (e *WorkerExecution) health(leaving bool) (status WorkerStatus, live, fine bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -86,8 +86,8 @@ func (p *WorkerPool) Register(registrations ...*WorkerRegistration) *WorkerPool 
 // Add registers a new [WorkerRegistration], and returns an error that says why where it is refused; then nothing has changed.
 //
 // A worker of the same name is replaced. On a started pool the worker is started at once; there, a name whose worker is still alive
-// is refused, and so is a worker that depends on one that is not registered. What a pool refuses that is not started is told by the
-// next Start too, once, for those who use Register.
+// is refused, and so is a worker that depends on one that is not registered. On a pool that is not started, a registration that is not
+// valid is told by the next Start too, once, for those who use Register.
 func (p *WorkerPool) Add(registration *WorkerRegistration) error {
 	if p.plans == nil {
 		return errNotMade
@@ -99,13 +99,13 @@ func (p *WorkerPool) Add(registration *WorkerRegistration) error {
 
 	g := p.currentLocked()
 	running := g != nil && g.state == PoolStarted
-	if err == nil {
-		err = p.admissibleLocked(g, planned)
-	}
 	if err != nil {
 		if !running {
 			p.refused = append(p.refused, err)
 		}
+		return err
+	}
+	if err := p.admissibleLocked(g, planned); err != nil {
 		return err
 	}
 

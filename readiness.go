@@ -40,25 +40,25 @@ type Health struct {
 	Ready bool // whether it should get traffic
 
 	NotLive  map[string]WorkerStatus // by name, the workers because of which it is not live
-	NotReady map[string]WorkerStatus // by name, the workers because of which it is not ready
+	NotReady map[string]WorkerStatus // by name, the workers because of which a started pool is not ready
 }
 
 // Health tells whether the pool is live and ready, and which workers are not. It does not block.
 //
 // A pool is ready from Start to the begin of its stop, while each worker is ready ([WorkerExecution.Ready]), or optional
 // ([WithOptional]), is deferred, waits for a due time after a run that did not give up, or was stopped by [WorkerPool.StopWorker].
-// It is live unless a worker is [Stuck], or one with [WithStopPoolOnFailure] gave up and the pool is not stopping; optional workers
+// It is live unless a worker is [Stuck], or one with [WithStopPoolOnFailure] gave up, but while the pool stops; optional workers
 // do not count.
 func (p *WorkerPool) Health() Health {
 	state, supervisors := p.look()
 	health := Health{State: state, NotLive: map[string]WorkerStatus{}, NotReady: map[string]WorkerStatus{}}
 
 	for _, s := range supervisors {
-		status, live, fine := s.execution.health(state != PoolStarted)
+		status, live, fine := s.execution.health(state == PoolStopping)
 		if !live {
 			health.NotLive[s.plan.name] = status
 		}
-		if !fine {
+		if !fine && state == PoolStarted {
 			health.NotReady[s.plan.name] = status
 		}
 	}

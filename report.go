@@ -149,7 +149,7 @@ func (p *WorkerPool) Report() PoolReport {
 	}
 	report.Workers = make([]WorkerReport, len(supervisors))
 	for i, s := range supervisors {
-		report.Workers[i] = s.execution.report(report.State != PoolStarted)
+		report.Workers[i] = s.execution.report(report.State == PoolStopping)
 		report.Workers[i].WaitingFor = waiting[s.plan.name]
 		report.Workers[i].Nested = s.nestedReports()
 	}

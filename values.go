@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -186,7 +185,10 @@ func bounded(text string, n int) string {
 	if cut {
 		text = text[:n] // what is beyond it need not be looked at
 	}
-	if text = strings.ToValidUTF8(text, "\uFFFD"); !cut && len(text) <= n {
+	if !utf8.ValidString(text) {
+		text = string([]rune(text)) // with one U+FFFD for each byte that is none, as in JSON
+	}
+	if !cut && len(text) <= n {
 		return text
 	}
 

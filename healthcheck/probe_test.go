@@ -89,12 +89,12 @@ func TestLivenessAndReadinessProbes(t *testing.T) {
 		time.Sleep(time.Minute)
 		require.NoError(t, pool.StopWorker(t.Context(), "stopped"))
 		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "stuck: stuck"), liveness.Check(t.Context()))
-		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "deferred: deferred, error: error, stuck: stuck, waiting: waiting"),
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "error: error, stuck: stuck, waiting: waiting"),
 			readiness.Check(t.Context()))
 		failing, ok := readiness.Failing()
 		assert.False(t, ok)
 		assert.Equal(t, map[string]worker.WorkerStatus{
-			"deferred": worker.Deferred, "error": worker.Error, "stuck": worker.Stuck, "waiting": worker.Waiting,
+			"error": worker.Error, "stuck": worker.Stuck, "waiting": worker.Waiting,
 		}, failing)
 
 		go func() { assert.NoError(t, pool.Stop()) }()

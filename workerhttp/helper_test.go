@@ -65,7 +65,6 @@ func started(t *testing.T, pool *worker.WorkerPool) http.Handler {
 	t.Helper()
 
 	require.NoError(t, pool.Start(t.Context()))
-	_ = pool.Wait(context.Background())
 	t.Cleanup(func() { require.NoError(t, pool.Stop()) })
 	synctest.Wait()
 

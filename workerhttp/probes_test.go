@@ -59,7 +59,7 @@ func TestProbesOfWhatIsNotReady(t *testing.T) {
 		))
 
 		assertProbe(t, h, "/livez", fineIn("started"))
-		assertProbe(t, h, "/readyz", `{"ok":false,"state":"started","workers":{"failed":"error","deferred":"deferred","waiting":"waiting",
+		assertProbe(t, h, "/readyz", `{"ok":false,"state":"started","workers":{"failed":"error","waiting":"waiting",
 			"a: error, b":"error","<\/script><img src=x onerror=alert(1)> \"'&\u202e\u0000":"error"}}`)
 	})
 }

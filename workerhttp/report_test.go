@@ -47,7 +47,6 @@ func TestReportForAClientThatIsGone(t *testing.T) {
 	long := strings.Repeat("x", 1<<16)
 	pool := newPool(t, do("a", fail, worker.WithMaxExecutionsAttempts(1)), do("b"+long, block), do("c"+long, block))
 	require.NoError(t, pool.Start(t.Context()))
-	_ = pool.Wait(context.Background())
 	t.Cleanup(func() { require.NoError(t, pool.Stop()) })
 
 	client := &goneClient{ResponseRecorder: httptest.NewRecorder()}

@@ -3,6 +3,7 @@ package recipes_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/ankorstore/yokai/worker"
 )
@@ -19,7 +20,11 @@ func together(workers ...worker.Worker) *worker.WorkerPool {
 
 func Example_oneForAll() {
 	pool := together(
-		worker.NewFuncWorker("reader", func(context.Context) error { return errNoConnection }),
+		worker.NewFuncWorker("reader", func(context.Context) error {
+			time.Sleep(50 * time.Millisecond) // until both have begun
+
+			return errNoConnection
+		}),
 		worker.NewFuncWorker("writer", func(ctx context.Context) error {
 			<-ctx.Done()
 			fmt.Println("writer ends:", context.Cause(ctx))
