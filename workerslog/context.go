@@ -8,9 +8,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// NewContext returns a context with a [zerolog.Logger] that writes to a handler, in place of the logger that ctx carries. The pool that is
-// started with that context logs through the handler, and so does [worker.CtxLogger] in its workers. It panics if handler is nil, as
-// [slog.New] does.
+// NewContext returns a context with a [zerolog.Logger] that writes to a handler, in place of the logger that ctx carries. The pool
+// that is started with that context logs through the handler, and so does [worker.CtxLogger] in its workers. It panics if handler
+// is nil, as [slog.New] does.
 //
 // Each zerolog event becomes one record:
 //
@@ -21,7 +21,8 @@ import (
 //   - Its fields become attributes in their order. They went through JSON, so times and durations arrive as what zerolog
 //     writes for them, errors as their text. A number is an int64, a uint64 or a float64, whichever holds it exactly, else a
 //     [json.Number]; objects are groups, save in arrays, which are []any of such values and map[string]any. Of fields of one
-//     name the last one counts, in the place of the first.
+//     name the last one counts, in the place of the first. One that is named as a handler names what is its own, such as "msg",
+//     is an attribute of that name, as a [slog.Logger] makes it.
 //   - It has no source position. [zerolog.Context.Caller] adds a field with it.
 //
 // The handler is asked by Enabled before an event is made; [zerolog.SetGlobalLevel] applies too. It is called with ctx, less its

@@ -8,10 +8,11 @@ import (
 	"github.com/ankorstore/yokai/worker"
 )
 
-// NewHandler returns a handler that tells of which attempt a record is: if the record's context is that of an attempt, or derives from
-// it, it gets the attributes "worker" ([worker.LogRecordFieldWorkerName]) and "workerExecutionID"
-// ([worker.LogRecordFieldWorkerExecutionId]), and goes to next. They come before the record's own attributes, at the top, whatever group is open. So
-// [slog.InfoContext] in a worker needs nothing but the worker's context. It panics if next is nil, as [slog.New] does.
+// NewHandler returns a handler that tells of which attempt a record is: if the record's context is that of an attempt, or derives
+// from it, it gets the attributes "worker" ([worker.LogRecordFieldWorkerName]) and "workerExecutionID"
+// ([worker.LogRecordFieldWorkerExecutionId]), and goes to next. They come before the record's own attributes, at the top, whatever
+// group is open. So [slog.InfoContext] in a worker needs nothing but the worker's context. It panics if next is nil, as [slog.New]
+// does.
 //
 // One that is there already is not added: as an attribute of the record or of a logger's With, or a group, at the top each.
 // Records of other contexts go to next as they are. What has been added to the handler after a group was opened reaches next as
@@ -43,19 +44,22 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle passes a record on, with what it lacks.
 func (h *handler) Handle(ctx context.Context, record slog.Record) error {
+	own := fields(ctx, h.taken)
+	if len(own) == 0 {
+		return h.next.Handle(ctx, record)
+	}
+
 	attrs := make([]slog.Attr, 0, record.NumAttrs())
 	record.Attrs(func(attr slog.Attr) bool {
 		attrs = append(attrs, attr)
 		return true
 	})
 
-	taken, next := h.taken, h.top
+	next := h.top
 	if next == nil {
-		taken, next = appendTaken(taken, attrs), h.next
-	}
-	own := fields(ctx, taken)
-	if len(own) == 0 {
-		return h.next.Handle(ctx, record)
+		next = h.next
+		taken := appendTaken(nil, attrs)
+		own = slices.DeleteFunc(own, func(field slog.Attr) bool { return slices.Contains(taken, field.Key) })
 	}
 
 	// Groups that are open around the attributes become attributes themselves.
