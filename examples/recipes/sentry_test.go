@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 
 	"github.com/ankorstore/yokai/worker"
+	"github.com/ankorstore/yokai/worker/workerslog"
 )
 
 // toSentry returns a listener that reports each failed attempt. A *sentry.Hub has this method, where ID is *sentry.EventID.
@@ -18,28 +21,29 @@ func toSentry[ID any](hub interface{ CaptureException(error) ID }) func(worker.T
 	}
 }
 
-// all makes one listener of many: a pool has one.
-func all(listeners ...func(worker.Transition)) func(worker.Transition) {
-	return func(t worker.Transition) {
-		for _, listener := range listeners {
-			listener(t)
-		}
-	}
+// withSentry returns a handler for all logs of a service, which go to Sentry too.
+func withSentry(logs, sentry slog.Handler) slog.Handler {
+	return workerslog.NewHandler(slog.NewMultiHandler(logs, sentry))
 }
 
 func Example_sentry() {
 	hub := &fakeHub{}
+	handler := withSentry(
+		slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTimeAndID}),
+		slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTimeAndID, Level: slog.LevelError}),
+	)
 
 	pool := worker.NewWorkerPool(
-		worker.WithGlobalListener(all(toSentry(hub), func(t worker.Transition) { fmt.Println(t.Message) })),
+		worker.WithGlobalListener(toSentry(hub)),
 		worker.WithWorker(worker.NewFuncWorker("mailer", func(context.Context) error { return errNoConnection })),
 	)
-	_ = pool.Run(context.Background())
+	_ = pool.Run(workerslog.NewContext(context.Background(), handler))
 	// Output:
-	// starting execution attempt 1/1
+	// level=INFO msg="starting execution attempt 1/1" worker=mailer
+	// level=ERROR msg="stopping execution attempt 1/1 with error: no connection" worker=mailer error="no connection"
+	// {"level":"ERROR","msg":"stopping execution attempt 1/1 with error: no connection","worker":"mailer","error":"no connection"}
 	// captured: worker mailer: no connection, known: true
-	// stopping execution attempt 1/1 with error: no connection
-	// max execution attempts reached
+	// level=INFO msg="max execution attempts reached" worker=mailer
 }
 
 type eventID string

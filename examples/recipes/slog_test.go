@@ -6,44 +6,37 @@ import (
 	"os"
 
 	"github.com/ankorstore/yokai/worker"
+	"github.com/ankorstore/yokai/worker/workerslog"
 )
 
-// toSlog returns a listener that logs each transition, for services that do not use zerolog.
-func toSlog(logger *slog.Logger) func(worker.Transition) {
-	return func(t worker.Transition) {
-		level := slog.LevelInfo
-		attributes := []slog.Attr{
-			slog.String("worker", t.Worker),
-			slog.String("workerExecutionID", t.ExecutionID),
-			slog.Int("attempt", t.Attempt),
-			slog.String("status", t.To.String()),
-		}
-		if t.Err != nil {
-			level = slog.LevelError
-			attributes = append(attributes, slog.Any("error", t.Err))
-		}
+// runMailer runs a pool that logs through a handler, as its workers do.
+func runMailer(ctx context.Context, handler slog.Handler) error {
+	handler = workerslog.NewHandler(handler) // tells which worker it is, by the context
+	logger := slog.New(handler)
 
-		logger.LogAttrs(context.Background(), level, t.Message, attributes...)
-	}
+	pool := worker.NewWorkerPool(worker.WithWorker(worker.NewFuncWorker("mailer", func(ctx context.Context) error {
+		logger.InfoContext(ctx, "sending mails", "count", 3)
+
+		return sendMails(ctx)
+	})))
+
+	return pool.Run(workerslog.NewContext(ctx, handler)) // brings the lines of the pool
 }
 
 func Example_slog() {
-	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTimeAndID}))
-
-	pool := worker.NewWorkerPool(
-		worker.WithGlobalListener(toSlog(logger)),
-		worker.WithWorker(worker.NewFuncWorker("mailer", func(context.Context) error { return errNoConnection })),
-	)
-	_ = pool.Run(context.Background())
+	_ = runMailer(context.Background(), slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTimeAndID}))
 	// Output:
-	// level=INFO msg="starting execution attempt 1/1" worker=mailer attempt=1 status=running
-	// level=ERROR msg="stopping execution attempt 1/1 with error: no connection" worker=mailer attempt=1 status=error error="no connection"
-	// level=INFO msg="max execution attempts reached" worker=mailer attempt=1 status=error
+	// level=INFO msg="starting execution attempt 1/1" worker=mailer
+	// level=INFO msg="sending mails" worker=mailer count=3
+	// level=ERROR msg="stopping execution attempt 1/1 with error: no connection" worker=mailer error="no connection"
+	// level=INFO msg="max execution attempts reached" worker=mailer
 }
+
+func sendMails(context.Context) error { return errNoConnection }
 
 // withoutTimeAndID leaves out what is different in each run.
 func withoutTimeAndID(_ []string, a slog.Attr) slog.Attr {
-	if a.Key == slog.TimeKey || a.Key == "workerExecutionID" {
+	if a.Key == slog.TimeKey || a.Key == worker.LogRecordFieldWorkerExecutionId {
 		return slog.Attr{}
 	}
 
