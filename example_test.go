@@ -71,8 +71,7 @@ func ExampleCtxLogger() {
 	)
 
 	ctx := zerolog.New(os.Stdout).WithContext(context.Background())
-	_ = pool.Start(ctx)
-	_ = pool.Stop()
+	_ = pool.Run(ctx)
 	// Output:
 	// {"level":"info","worker":"greeter","workerExecutionID":"id-1","message":"starting execution attempt 1/1"}
 	// {"level":"info","worker":"greeter","workerExecutionID":"id-1","message":"hello"}
@@ -94,8 +93,7 @@ func ExampleCtxTracer() {
 			return nil
 		})),
 	)
-	_ = pool.Start(context.Background())
-	_ = pool.Stop()
+	_ = pool.Run(context.Background())
 
 	for _, attribute := range exporter.GetSpans()[0].Attributes {
 		fmt.Println(attribute.Key, attribute.Value.AsString())
@@ -114,8 +112,7 @@ func ExampleWorkerMetrics() {
 
 	registry := prometheus.NewRegistry()
 	_ = pool.Metrics().Register(registry)
-	_ = pool.Start(context.Background())
-	_ = pool.Stop()
+	_ = pool.Run(context.Background())
 
 	for _, sample := range samples(registry, "shop_worker_executions_total") {
 		fmt.Println(sample)
@@ -156,6 +153,7 @@ func ExampleNewWorkerPool() {
 	)
 	_ = pool.Metrics().Register(registry)                    // or, for any prometheus.Registerer: MustRegister(pool.Metrics())
 	_ = pool.Start(logger.WithContext(context.Background())) // a zerolog.Logger, for the workers too; without one nothing is logged
+	_ = pool.Wait(context.Background())
 	_ = pool.Stop()
 
 	for _, span := range exporter.GetSpans() {
@@ -223,8 +221,7 @@ func (LogErrors) Handle() worker.MiddlewareFunc {
 
 func ExampleWithMiddlewares() {
 	pool := worker.NewWorkerPool(worker.WithWorker(&Mailer{}, worker.WithMiddlewares(LogErrors{})))
-	_ = pool.Start(context.Background())
-	_ = pool.Stop()
+	_ = pool.Run(context.Background())
 	// Output:
 	// mailer returned: no connection
 }
@@ -335,6 +332,7 @@ func ExampleWithStopStage() {
 		worker.WithWorker(flusher, worker.WithStopStage(2)),
 	)
 	_ = pool.Start(context.Background())
+	_ = pool.WaitReady(context.Background())
 	_ = pool.Stop()
 	// Output:
 	// producer stops
@@ -355,6 +353,7 @@ func ExampleNewPeriodicWorker() {
 		)),
 	)
 	_ = pool.Start(context.Background())
+	_ = pool.WaitReady(context.Background())
 	_ = pool.Stop()
 	// Output:
 	// hello

@@ -172,9 +172,21 @@ func checkHostileReport(t *testing.T, text []byte, name, failure string) {
 	require.NoError(t, json.Unmarshal(text, &report))
 	require.Len(t, report.Workers, 1)
 	assert.Equal(t, valid(name), report.Workers[0].Name)
-	assert.Equal(t, valid(failure), report.Workers[0].LastError)
+	assert.Equal(t, cut(valid(failure)), report.Workers[0].LastError)
 	assert.Len(t, report.Workers[0].Events, 3)
 	for _, markup := range []string{"<", ">", "&", "\u2028", "\u2029", "\n\""} {
 		assert.NotContains(t, string(text), markup, "it may stand in HTML")
 	}
+}
+
+// cut is a text as an execution keeps it: 4 KiB of it at most.
+func cut(text string) string {
+	if len(text) <= 4096 {
+		return text
+	}
+	for text = text[:4096-len("…")]; !utf8.ValidString(text); {
+		text = text[:len(text)-1]
+	}
+
+	return text + "…"
 }

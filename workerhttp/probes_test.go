@@ -91,6 +91,7 @@ func TestProbesWhileStopping(t *testing.T) {
 		release := make(chan struct{})
 		pool := newPool(t, do("pool", ignore(release)))
 		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
 		h := workerhttp.NewHandler(pool)
 		stopped := make(chan error, 1)
 		go func() { stopped <- pool.Stop() }()
