@@ -18,6 +18,10 @@ func ExampleNewHandler() {
 	}
 	defer func() { _ = pool.Stop() }()
 
+	if err := pool.WaitReady(context.Background()); err != nil {
+		panic(err)
+	}
+
 	handler := workerhttp.NewHandler(pool)
 	mux := http.NewServeMux()
 	mux.Handle("/workers/", handler)
@@ -33,5 +37,5 @@ func ExampleNewHandler() {
 	// /workers/ 200 text/html; charset=utf-8
 	// /workers/report 200 application/json; charset=utf-8
 	// /livez 200 application/json; charset=utf-8
-	// /readyz 503 application/json; charset=utf-8
+	// /readyz 200 application/json; charset=utf-8
 }
