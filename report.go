@@ -206,7 +206,30 @@ func (p *WorkerPool) stateLocked() PoolState {
 
 func (e *WorkerExecution) report(leaving bool) WorkerReport {
 	e.mu.Lock()
-	r := WorkerReport{
+	r := e.factsLocked()
+	r.Live, r.Fine = e.healthLocked(leaving)
+	for _, run := range e.runs {
+		r.Runs = append(r.Runs, RunReport{run.startedAt, run.endedAt, run.status, run.executionID})
+	}
+	all, cause := e.events.all(), e.stopCause
+	e.mu.Unlock()
+
+	if cause != nil {
+		r.Cause = kept(textOf(cause))
+	}
+	r.DependsOn = slices.Clone(e.options.DependsOn)
+	r.Options = e.options.told()
+	r.Events = make([]EventReport, len(all))
+	for i := range all {
+		r.Events[i] = EventReport{all[i].at, all[i].executionID, all[i].message()}
+	}
+
+	return r
+}
+
+// factsLocked returns what needs neither the events nor user code.
+func (e *WorkerExecution) factsLocked() WorkerReport {
+	return WorkerReport{
 		Name:                e.name,
 		Status:              e.status,
 		ExecutionID:         e.id,
@@ -225,7 +248,6 @@ func (e *WorkerExecution) report(leaving bool) WorkerReport {
 		GaveUp:              e.gaveUp,
 		Ready:               e.readyLocked(),
 		Optional:            e.options.Optional,
-		DependsOn:           slices.Clone(e.options.DependsOn),
 		Heartbeat:           max(e.options.Heartbeat, 0).Seconds(),
 		LastBeatAt:          e.lastBeatAt,
 		Calls:               e.calls.n.Load(),
@@ -234,21 +256,4 @@ func (e *WorkerExecution) report(leaving bool) WorkerReport {
 		Scheduled:           e.options.Schedule != nil,
 		DroppedEvents:       e.events.dropped,
 	}
-	r.Live, r.Fine = e.healthLocked(leaving)
-	for _, run := range e.runs {
-		r.Runs = append(r.Runs, RunReport{run.startedAt, run.endedAt, run.status, run.executionID})
-	}
-	all, cause := e.events.all(), e.stopCause
-	e.mu.Unlock()
-
-	if cause != nil {
-		r.Cause = kept(textOf(cause))
-	}
-	r.Options = e.options.told()
-	r.Events = make([]EventReport, len(all))
-	for i := range all {
-		r.Events[i] = EventReport{all[i].at, all[i].executionID, all[i].message()}
-	}
-
-	return r
 }

@@ -46,6 +46,7 @@ func (s *supervisor) schedule() {
 		return
 	}
 
+	s.launchSuccessor()                                        // which must not wait for user code
 	s.next = func(s *supervisor) { s.failSchedule(ErrGoexit) } // should it end the goroutine
 	due, skipped, err := s.nextRun()
 	s.scheduled, s.due = due, due
