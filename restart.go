@@ -76,6 +76,8 @@ func (p *WorkerPool) ask(ctx context.Context, name string, r request) (*supervis
 	}
 	ctx, cancel := p.withStopTimeout(ctx)
 	defer cancel()
+	ahead := s.generation.stacks.aheadOf(ctx)
+	defer ahead.stop()
 
 	select {
 	case <-s.leaving():
@@ -90,7 +92,7 @@ func (p *WorkerPool) ask(ctx context.Context, name string, r request) (*supervis
 		<-s.leaving() // imminent
 		return s, nil
 	}
-	e.locate(s.generation)
+	e.locate(s.generation, ahead)
 
 	return s, e
 }

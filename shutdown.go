@@ -56,6 +56,9 @@ func (p *WorkerPool) awaitStop(ctx context.Context, g *generation) error {
 	default:
 	}
 
+	ahead := g.stacks.aheadOf(ctx)
+	defer ahead.stop()
+
 	select {
 	case <-g.ended:
 	case <-expired:
@@ -63,7 +66,7 @@ func (p *WorkerPool) awaitStop(ctx context.Context, g *generation) error {
 			return g.stop.err
 		}
 	case <-ctx.Done():
-		if err := g.giveUp(ctx.Err()); err != nil {
+		if err := g.giveUp(ctx.Err(), ahead); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ type stopping struct {
 	calls     int         // of Stop and Shutdown
 	delay     *time.Timer // until the first are told, nil if there is none
 	timeout   *time.Timer // until the stop expires, nil if there is no bound
+	ahead     *lookAhead  // of that
 	telling   bool
 	current   *stage   // whose turn it is, nil before the first
 	later     []*stage // whose turn has not come
@@ -39,6 +40,7 @@ func (p *WorkerPool) beginStopLocked(g *generation, cause error) {
 	close(g.begun)
 
 	if d := p.options.GlobalStopTimeout; d > 0 {
+		g.stop.ahead = g.stacks.ahead(d)
 		g.stop.timeout = time.AfterFunc(d, g.expire)
 	}
 	if d := p.options.GlobalStopDelay; d > 0 && g.alive > 0 {
@@ -137,7 +139,7 @@ func (s *supervisor) overdue() {
 
 // expire is called when the stop has taken longer than WithGlobalStopTimeout.
 func (g *generation) expire() {
-	err := g.giveUp(context.DeadlineExceeded)
+	err := g.giveUp(context.DeadlineExceeded, g.stop.ahead)
 	if err == nil {
 		return
 	}
@@ -159,7 +161,7 @@ func (g *generation) supervisorOf(name string) *supervisor {
 }
 
 // giveUp waits no longer: it tells all workers, whatever their turn, and returns who has not ended, nil if all have.
-func (g *generation) giveUp(cause error) *StopError {
+func (g *generation) giveUp(cause error, ahead *lookAhead) *StopError {
 	g.pool.mu.Lock()
 	e := newStopErrorLocked(cause, g.order...)
 	g.stop.telling, g.stop.later = true, nil
@@ -171,7 +173,7 @@ func (g *generation) giveUp(cause error) *StopError {
 	g.pool.mu.Unlock()
 
 	if e != nil {
-		e.locate(g)
+		e.locate(g, ahead)
 	}
 
 	return e
@@ -203,6 +205,7 @@ func (g *generation) finish() {
 			timer.Stop()
 		}
 	}
+	g.stop.ahead.stop()
 	g.state = PoolStopped
 	g.pool.signalLocked()
 	g.pool.mu.Unlock()

@@ -75,14 +75,17 @@ func (s *supervisor) stuckWorker() StuckWorker {
 }
 
 // locate finds the stacks, as far as that takes no longer than a stop may be late.
-func (e *StopError) locate(g *generation) {
+func (e *StopError) locate(g *generation, ahead *lookAhead) {
 	names := make([]string, len(e.Workers))
 	since := time.Time{}
 	for i, w := range e.Workers {
 		names[i] = w.Name
 		since = laterOf(since, time.Now().Add(-w.Running))
 	}
-	found := g.stacks.of(names, since, stopPatience)
+	found := ahead.of(names, since)
+	if found == nil {
+		found = g.stacks.of(names, since, stopPatience)
+	}
 	for i := range e.Workers {
 		e.Workers[i].Stack = found[e.Workers[i].Name]
 	}
