@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts this library into each published version of yokai's fxworker by one replace line, with the requirements of that version's own
-# go.mod and none raised by hand, and prints a row of README.md's table for each. A row that differs from the README's fails.
+# Puts this library into each published version of yokai's fxworker by one replace line, with the requirements of that version's
+# own go.mod and none raised by hand, and prints a row of README.md's table for each. A row that differs from the README's fails.
 # Usage: bash compat/matrix.sh [VERSION=DIR...]  takes a version from a directory, where the module proxy does not serve it.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -19,25 +19,26 @@ source_of() {
     [ "${given%%=*}" != "$version" ] || dir=${given#*=}
   done
   if [ -z "$dir" ]; then
-    (cd "$tmp" && go mod download -json "$fxworker@$version" >download 2>&1) || return 1
-    dir=$(sed -n 's/^\t"Dir": "\(.*\)",$/\1/p' "$tmp/download")
+    go mod download -json "$fxworker@$version" >"$tmp/download" 2>&1 || return 1
+    dir=$(sed -nE 's/^[[:space:]]+"Dir": "(.*)",$/\1/p' "$tmp/download")
   fi
   cp -R "$dir" "$tmp/$version"
   chmod -R u+w "$tmp/$version"
 }
 
 requirements() {
-  sed -nE 's/^\t([^ ]+ v[^ ]+).*/\1/p' go.mod | grep -v "^$library " | sort
+  sed -nE 's/^[[:space:]]+([^ ]+ v[^ ]+).*/\1/p' go.mod | grep -v "^$library " | sort
 }
 
 # suite VERSION runs the published tests of a version: in its own module, so with its own requirements.
-suite() {
+suite() (
+  cat go.sum >>"$tmp/$1/go.sum" # for what the library requires beside
   cd "$tmp/$1"
   requirements >../before
   go mod edit -replace "$library=$root" && go mod tidy || return 1
   requirements >../after
   go test -count=1 -v ./... >../suite
-}
+)
 
 # service VERSION runs the tests of this directory with a version.
 service() {
@@ -71,7 +72,7 @@ for version in $versions; do
     [ "$version" != v1.1.0 ] || wrong=1 # go.mod requires this one, so it has to be there
     continue
   fi
-  own=$(outcome suite eval "(suite $version)")
+  own=$(outcome suite suite "$version")
   moved=$(comm -23 "$tmp/before" "$tmp/after" | sed 's/ .*//' | paste -sd , - | sed 's/,/, /g')
   row="| $version | $own | ${moved:-nothing} | $(outcome service service "$version") |"
   echo "$row"

@@ -25,6 +25,7 @@ import (
 	_ "go.opentelemetry.io/otel/sdk/trace"
 	_ "go.opentelemetry.io/otel/trace"
 	_ "go.uber.org/goleak"
+	_ "google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // The model and the soak have run at the lowest versions, and take most of the time.
