@@ -4,6 +4,12 @@
 //	mux := http.NewServeMux()
 //	mux.Handle("/workers/", workerhttp.NewHandler(pool))
 //
+// So it is with [http.ServeMux], which tells a handler the pattern that it stands under. Below other routers, such as chi's and echo's
+// (yokai's), the prefix has to be stripped; examples/routers has each of them:
+//
+//	router.Mount("/workers", http.StripPrefix("/workers", handler))                          // chi
+//	router.Any("/workers/*", echo.WrapHandler(http.StripPrefix("/workers", handler)))        // echo, and the same for "/workers"
+//
 // The routes, below wherever the handler is mounted:
 //
 //	/         the status page

@@ -26,9 +26,10 @@ type handler struct {
 // NewHandler returns a handler of the status page, the report and the probes of a pool, which must not be nil. The package
 // documentation tells the routes, and who should be able to reach them.
 //
-// It works wherever it is mounted: at the root, under a pattern of [http.ServeMux] such as "/workers/", or under a
-// prefix that [http.StripPrefix] or a proxy took away. A page asked for without its trailing slash is redirected to where it
-// has one, because its links are relative. A single route can be mounted too, as in mux.Handle("/livez", handler).
+// It works wherever it is mounted: at the root, under a pattern of [http.ServeMux] such as "/workers/" or "/{tenant}/workers/", or
+// under a prefix that [http.StripPrefix] or a proxy took away. Other routers need StripPrefix. A page asked for without its trailing
+// slash is redirected to where it has one, because its links are relative. A single route can be mounted too, as in
+// mux.Handle("/livez", handler).
 //
 // The handler is safe for concurrent use, and reads the pool anew for each request: before Start, after Stop and between,
 // and while the pool is started again.
@@ -43,7 +44,7 @@ func NewHandler(pool *worker.WorkerPool) http.Handler {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 
-	serve := h.route(mountedPath(r))
+	serve := h.find(r)
 	switch {
 	case serve == nil:
 		write(w, r, http.StatusNotFound, typeText, []byte("404 page not found\n"))
@@ -53,6 +54,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		serve(w, r)
 	}
+}
+
+// find returns what serves a request, nil if nothing does.
+func (h *handler) find(r *http.Request) http.HandlerFunc {
+	for _, path := range mountedPaths(r) {
+		if serve := h.route(path); serve != nil {
+			return serve
+		}
+	}
+
+	return nil
 }
 
 // route returns what serves a path, nil if nothing does.

@@ -84,6 +84,7 @@ func (w *work) newPool(
 	)
 
 	return worker.NewDefaultWorkerPoolFactory().Create(
+		// A worker that gave up would leave a pod that is live and never ready again.
 		worker.WithGlobalMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts),
 		worker.WithGlobalStopTimeout(stopTimeout),
 		worker.WithWorker(shipping, worker.WithHeartbeat(heartbeatTimeout)),

@@ -66,8 +66,10 @@ func newPool(cfg config, metricsURL string, provider trace.TracerProvider) (*wor
 		worker.WithGlobalStopTimeout(stopTimeout),
 		worker.WithTracerProvider(provider),
 
-		worker.WithWorker(newIndexer(cfg.dir, cfg.out), worker.WithHeartbeat(indexerHeartbeat)),
-		worker.WithWorker(worker.NewPeriodicWorker(samplerName, samplerInterval, newSampler().sample)),
+		// What the service is for ends it where it fails: else it would go on
+		// live and never ready again, and nobody would restart it.
+		worker.WithWorker(newIndexer(cfg.dir, cfg.out), worker.WithHeartbeat(indexerHeartbeat), worker.WithStopPoolOnFailure()),
+		worker.WithWorker(worker.NewPeriodicWorker(samplerName, samplerInterval, newSampler().sample), worker.WithStopPoolOnFailure()),
 		worker.WithWorker(
 			worker.NewPeriodicWorker(selfcheckName, selfcheckInterval, newSelfcheck(metricsURL).check),
 			worker.WithMaxExecutionsAttempts(selfcheckAttempts),
