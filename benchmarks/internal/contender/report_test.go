@@ -1,0 +1,25 @@
+package contender_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/ankorstore/yokai/worker/benchmarks/internal/contender"
+	worker "github.com/ankorstore/yokai/worker/next"
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkReport takes a snapshot of a pool that runs. No other contender has one.
+func BenchmarkReport(b *testing.B) {
+	b.Run("by="+contender.Ours.Name, func(b *testing.B) {
+		pool := worker.NewWorkerPool()
+		for _, w := range contender.NewWorkers(residents, func(ctx context.Context) error { <-ctx.Done(); return nil }) {
+			pool.Register(worker.NewWorkerRegistration(w))
+		}
+		require.NoError(b, pool.Start(b.Context()))
+		for b.Loop() {
+			pool.Report()
+		}
+		require.NoError(b, pool.Stop())
+	})
+}
