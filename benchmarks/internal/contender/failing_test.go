@@ -92,6 +92,5 @@ func (s *streak) fail(ctx context.Context) error {
 // Write counts what is logged.
 func (s *streak) Write(p []byte) (int, error) {
 	s.logged += len(p)
-
 	return len(p), nil
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Suture is one supervisor that restarts at once, however often. Its services have a String method, without which it formats each
-// of them as a whole, and it logs through its event hook.
+// of them as a whole, and its event hook logs the fields of an event, which costs less than its map of them.
 var Suture = Contender{
 	Name: "suture v4",
 	Lacks: "a maximum of attempts, backoff per worker, heartbeat; staged stops, telling where a stop hangs; telling Goexit from success; " +
@@ -20,7 +20,8 @@ var Suture = Contender{
 				failure := e.(suture.EventServiceTerminate) // there are no other events here
 				err, _ := failure.Err.(error)
 				s.Logger.Error().Str("supervisor_name", failure.SupervisorName).Str("service_name", failure.ServiceName).
-					Bool("restarting", failure.Restarting).Err(err).Msg("service failed")
+					Float64("current_failures", failure.CurrentFailures).Float64("failure_threshold", failure.FailureThreshold).
+					Bool("restarting", failure.Restarting).Err(err).Msg("service event")
 			}
 		}
 		supervisor := suture.New("benchmark", suture.Spec{EventHook: hook, FailureThreshold: math.MaxFloat64})
