@@ -12,7 +12,6 @@ var Goroutines = Contender{
 	New: func(s Setup) (start, stop func()) {
 		ctx, cancel := context.WithCancel(s.Context)
 		var running sync.WaitGroup
-
 		return func() {
 			for _, w := range s.Workers {
 				running.Go(func() { _ = w.Run(ctx) })

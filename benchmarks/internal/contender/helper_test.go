@@ -46,7 +46,6 @@ func lap(c contender.Contender, setup contender.Setup, n int, wait func(context.
 		start, stop := c.New(setup)
 		start()
 		running.Wait()
-
 		return stop
 	}
 }

@@ -16,7 +16,6 @@ var Ours = Contender{
 		if s.Registry != nil {
 			check(pool.Metrics().Register(s.Registry()))
 		}
-
 		return func() { check(pool.Start(s.Context)) }, func() { check(pool.Stop()) }
 	},
 }

@@ -17,7 +17,6 @@ var Published = Contender{
 		if s.Registry != nil {
 			check(pool.Metrics().Register(s.Registry()))
 		}
-
 		return func() { check(pool.Start(s.Context)) }, func() { check(pool.Stop()) }
 	},
 }
