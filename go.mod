@@ -14,7 +14,7 @@ require (
 	go.opentelemetry.io/otel/sdk v1.24.0
 	go.opentelemetry.io/otel/trace v1.24.0
 	go.uber.org/goleak v1.2.1
-	google.golang.org/protobuf v1.33.0
+	google.golang.org/protobuf v1.32.0
 )
 
 require (
