@@ -10,12 +10,12 @@ import (
 
 func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
 	s := &supervisor{plan: planned, pool: p, generation: g, alive: true, next: (*supervisor).identify, labels: planned.labels, trace: g.trace}
+	s.body = s.run
 	if g.labels != nil {
 		s.labels = withLabel(g.labels, planned.name)
 	}
-	// The default generator is not user code, so it may be called here.
-	if own, ok := p.options.Generator.(*uuid.DefaultUuidGenerator); ok {
-		s.id = defaultID(own)
+	if _, ok := p.options.Generator.(*uuid.DefaultUuidGenerator); ok {
+		s.id = defaultID()
 	}
 	s.execution.init(s.id, planned.name, &planned.options, p.options.GlobalMaxEvents)
 
@@ -25,7 +25,7 @@ func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
 // launchSuccessor launches the worker that was registered after this one, once: so the workers of a Start begin in order.
 func (s *supervisor) launchSuccessor() {
 	if s.successor != nil {
-		go s.successor.run()
+		go s.successor.body()
 		s.successor = nil
 	}
 }

@@ -147,7 +147,7 @@ func (p *WorkerPool) workerEnded(s *supervisor) {
 	relaunch := s.request == restartRequested && p.currentLocked() == g && g.state == PoolStarted
 	if relaunch {
 		// Before the count of the living goes down: Run and Wait must not take the time between for the end of all workers.
-		go p.launchLocked(g, p.plans[s.plan.name]).run()
+		go p.launchLocked(g, p.plans[s.plan.name]).body()
 	} else {
 		g.dependencyEndedLocked(s)
 		g.releaseLocked(s)

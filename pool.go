@@ -111,7 +111,7 @@ func (p *WorkerPool) Add(registration *WorkerRegistration) error {
 
 	p.placeLocked(planned)
 	if running {
-		go p.launchLocked(g, planned).run()
+		go p.launchLocked(g, planned).body()
 	}
 
 	return nil
@@ -283,7 +283,7 @@ func (p *WorkerPool) startGeneration(g *generation) error {
 	}
 	// Each launches the next with its first event.
 	if len(g.order) > 0 {
-		go g.order[0].run()
+		go g.order[0].body()
 	}
 	g.unwatch = context.AfterFunc(g.ctx, g.followContext)
 	p.signalLocked()

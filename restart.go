@@ -122,7 +122,7 @@ func (p *WorkerPool) request(name string, r request) (*supervisor, error) {
 	}
 	switch r {
 	case restartRequested:
-		go p.launchLocked(g, planned).run()
+		go p.launchLocked(g, planned).body()
 	case removalRequested:
 		p.forgetLocked(g, planned)
 	}

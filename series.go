@@ -14,8 +14,9 @@ import (
 // workerSeries is what is measured of one worker, kept as plain numbers and made into samples when they are collected. Workers
 // whose names differ only in what [Sanitize] changes share one, as those of pools that share metrics do.
 type workerSeries struct {
-	pair      *dto.LabelPair
-	labels    []*dto.LabelPair // the pair alone
+	pair      dto.LabelPair // worker and label
+	labels    [1]*dto.LabelPair
+	label     string
 	durations durations
 
 	executions   [len(statusLabels)]count
@@ -41,9 +42,11 @@ func (c *count) Add(n uint64) {
 }
 
 func newWorkerSeries(m *WorkerMetrics, label string) *workerSeries {
-	pair := labelPair("worker", label)
+	s := &workerSeries{label: label, durations: durations{family: m.durations, label: label}}
+	s.pair.Name, s.pair.Value = &m.workerLabel, &s.label // all in one allocation
+	s.labels[0] = &s.pair
 
-	return &workerSeries{pair: pair, labels: []*dto.LabelPair{pair}, durations: durations{family: m.durations, label: label}}
+	return s
 }
 
 func labelPair(name, value string) *dto.LabelPair {
@@ -130,7 +133,7 @@ func laterOf(a, b time.Time) time.Time {
 func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metric) {
 	for c := countStarted; int(c) < len(statusLabels); c++ {
 		if n := s.executions[c].n.Load(); n > 0 {
-			metrics <- s.counter(m.executions, []*dto.LabelPair{m.statuses[c], s.pair}, &s.executions[c])
+			metrics <- s.counter(m.executions, []*dto.LabelPair{m.statuses[c], &s.pair}, &s.executions[c])
 		}
 	}
 
@@ -139,7 +142,7 @@ func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metri
 		return
 	}
 	gauge := func(desc *prometheus.Desc, value float64) {
-		metrics <- &sample{desc: desc, labels: s.labels, value: value}
+		metrics <- &sample{desc: desc, labels: s.labels[:], value: value}
 	}
 	moment := func(desc *prometheus.Desc, at time.Time) {
 		if !at.IsZero() {
@@ -151,8 +154,8 @@ func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metri
 	gauge(m.ready, g.ready)
 	gauge(m.gaveUp, g.gaveUp)
 	gauge(m.failures, g.failures)
-	metrics <- s.counter(m.panics, s.labels, &s.panics)
-	metrics <- s.counter(m.stopTimeouts, s.labels, &s.stopTimeouts)
+	metrics <- s.counter(m.panics, s.labels[:], &s.panics)
+	metrics <- s.counter(m.stopTimeouts, s.labels[:], &s.stopTimeouts)
 	moment(m.started, g.startedAt)
 	moment(m.nextAttempt, g.nextAt)
 	moment(m.lastSuccess, timeOf(s.lastSuccess.Load()))

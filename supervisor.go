@@ -44,6 +44,7 @@ type supervisor struct {
 	finished bool        // it has nothing more to record
 
 	// The fields below belong to the goroutine, and to nobody once it has ended.
+	body      func() // run, made once: a go statement of a method would make it anew each time
 	next      step
 	used      bool         // whether the goroutine has run an attempt
 	status    WorkerStatus // guarded by the watch's turn while an attempt is watched
@@ -88,7 +89,7 @@ func (s *supervisor) handOver() {
 		return
 	}
 	s.used = false
-	go s.run()
+	go s.body()
 }
 
 // identify gives the first attempt its id.
