@@ -4,8 +4,12 @@ import (
 	"net/http"
 
 	"github.com/ankorstore/yokai/worker"
-	"github.com/ankorstore/yokai/worker/healthcheck"
 )
+
+// probe is one of those of package healthcheck.
+type probe interface {
+	Failing() (workers map[string]worker.WorkerStatus, ok bool)
+}
 
 // verdict is the answer of a probe.
 type verdict struct {
@@ -15,15 +19,23 @@ type verdict struct {
 }
 
 func (h *handler) serveLivez(w http.ResponseWriter, r *http.Request) {
-	h.serveProbe(w, r, h.live)
+	failing, ok := h.live.Failing()
+	serveVerdict(w, r, ok, h.pool.State(), failing)
 }
 
+// serveReadyz tells the state that the verdict is of: only in a started pool can a worker fail, or the probe succeed.
 func (h *handler) serveReadyz(w http.ResponseWriter, r *http.Request) {
-	h.serveProbe(w, r, h.ready)
+	for {
+		failing, ok := h.ready.Failing()
+		state := h.pool.State()
+		if judged := ok || len(failing) > 0; judged == (state == worker.PoolStarted) {
+			serveVerdict(w, r, ok, state, failing)
+			return
+		}
+	}
 }
 
-func (h *handler) serveProbe(w http.ResponseWriter, r *http.Request, p *healthcheck.WorkerProbe) {
-	failing, ok := p.Failing()
+func serveVerdict(w http.ResponseWriter, r *http.Request, ok bool, state worker.PoolState, failing map[string]worker.WorkerStatus) {
 	status := http.StatusOK
 	if !ok {
 		status = http.StatusServiceUnavailable
@@ -33,5 +45,5 @@ func (h *handler) serveProbe(w http.ResponseWriter, r *http.Request, p *healthch
 	for name, status := range failing {
 		workers[name] = status.String()
 	}
-	writeJSON(w, r, status, verdict{OK: ok, State: h.pool.State(), Workers: workers})
+	writeJSON(w, r, status, verdict{OK: ok, State: state, Workers: workers})
 }
