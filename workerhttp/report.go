@@ -2,7 +2,7 @@ package workerhttp
 
 import (
 	"bufio"
-	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,69 +17,100 @@ import (
 // unbounded stands for a bound that was not asked for.
 const unbounded = -1
 
+// What an opened row of the page shows.
+const (
+	detailEvents = 200
+	detailText   = 20_000 // bytes
+)
+
 // reportQuery says what a request wants of the report.
 type reportQuery struct {
 	workers []string // all if there is none
+	details []string // those that come as an opened row shows them
 	events  int      // per worker, or unbounded
 	text    int      // bytes per text, or unbounded
 	stack   bool
+	lines   bool
 }
 
 func (h *handler) serveReport(w http.ResponseWriter, r *http.Request) {
 	query, err := parseReportQuery(r.URL.Query())
 	if err != nil {
-		write(w, r, http.StatusBadRequest, typeText, []byte("400 "+err.Error()+"\n"))
+		refuse(w, r, http.StatusBadRequest, err)
 		return
 	}
 
 	w.Header().Set("Content-Type", typeJSON)
+	if query.lines {
+		w.Header().Set("Content-Type", typeLines)
+	}
 	if r.Method == http.MethodHead {
 		return
 	}
 
 	report := h.pool.Report()
 	query.apply(&report)
-	_ = stream(w, report) // fails only if the client is gone
+	_ = h.stream(w, report, query.lines) // fails only if the client is gone
+}
+
+// plainReport has the fields of a report only.
+type plainReport worker.PoolReport
+
+// head is a report without its workers, and with what the handler knows.
+type head struct {
+	plainReport
+	Workers  *struct{} `json:"workers,omitempty"` // hides the report's
+	Instance instance  `json:"instance"`
+	Control  bool      `json:"control,omitempty"` // whether workers can be restarted and stopped
 }
 
 // stream writes a report worker by worker: with all events that a big pool keeps, its whole text may not fit in memory.
-func stream(w io.Writer, report worker.PoolReport) error {
-	workers := report.Workers
-	report.Workers = []worker.WorkerReport{}
-	begin, _ := bytes.CutSuffix(marshal(report), []byte("]}"))
+func (h *handler) stream(w io.Writer, report worker.PoolReport, lines bool) error {
+	begin, between, end := `,"workers":[`, ",", "]}\n"
+	if lines {
+		begin, between, end = "}\n", "\n", "\n"
+	}
 
+	text := marshal(head{plainReport: plainReport(report), Instance: h.instance, Control: h.control})
 	buffer := bufio.NewWriterSize(w, 1<<16)
-	_, _ = buffer.Write(begin)
-	for i := range workers {
+	_, _ = buffer.Write(text[:len(text)-1])
+	_, _ = buffer.WriteString(begin)
+	for i := range report.Workers {
 		if i > 0 {
-			_ = buffer.WriteByte(',')
+			_, _ = buffer.WriteString(between)
 		}
-		if _, err := buffer.Write(marshal(workers[i])); err != nil {
+		if _, err := buffer.Write(marshal(report.Workers[i])); err != nil {
 			return err
 		}
 	}
-	_, _ = buffer.WriteString("]}\n")
+	_, _ = buffer.WriteString(end)
 
 	return buffer.Flush() // with the first error of any write
 }
 
 func parseReportQuery(values url.Values) (reportQuery, error) {
-	query := reportQuery{workers: values["worker"], stack: true}
+	query := reportQuery{workers: values["worker"], details: values["detail"]}
 
-	var err error
-	if query.events, err = parseBound(values, "events"); err != nil {
-		return query, err
-	}
-	if query.text, err = parseBound(values, "text"); err != nil {
-		return query, err
-	}
-	if values.Has("stack") {
-		if query.stack, err = strconv.ParseBool(values.Get("stack")); err != nil {
-			return query, fmt.Errorf("stack: %q is not true or false", values.Get("stack"))
-		}
+	var errs [4]error
+	query.events, errs[0] = parseBound(values, "events")
+	query.text, errs[1] = parseBound(values, "text")
+	query.stack, errs[2] = parseBool(values, "stack", true)
+	query.lines, errs[3] = parseBool(values, "lines", false)
+
+	return query, cmp.Or(errs[0], errs[1], errs[2], errs[3])
+}
+
+func parseBool(values url.Values, name string, otherwise bool) (bool, error) {
+	if !values.Has(name) {
+		return otherwise, nil
 	}
 
-	return query, nil
+	value, err := strconv.ParseBool(values.Get(name))
+	if err != nil {
+		return false, fmt.Errorf("%s: %q is not true or false", name, values.Get(name))
+	}
+
+	return value, nil
 }
 
 func parseBound(values url.Values, name string) (int, error) {
@@ -98,14 +129,22 @@ func parseBound(values url.Values, name string) (int, error) {
 // apply leaves out of a report what was not asked for. The report is the request's own copy.
 func (q reportQuery) apply(report *worker.PoolReport) {
 	if len(q.workers) > 0 {
-		report.Workers = slices.DeleteFunc(report.Workers, func(w worker.WorkerReport) bool {
-			return !slices.Contains(q.workers, w.Name) && !slices.Contains(q.workers, asShown(w.Name))
-		})
+		report.Workers = slices.DeleteFunc(report.Workers, func(w worker.WorkerReport) bool { return !named(q.workers, w.Name) })
 	}
 
+	detailed := reportQuery{events: detailEvents, text: detailText, stack: true}
 	for i := range report.Workers {
-		q.trim(&report.Workers[i])
+		if w := &report.Workers[i]; named(q.details, w.Name) {
+			detailed.trim(w)
+		} else {
+			q.trim(w)
+		}
 	}
+}
+
+// named reports whether a worker is among names, as it is or as it is shown.
+func named(names []string, name string) bool {
+	return len(names) > 0 && (slices.Contains(names, name) || slices.Contains(names, asShown(name)))
 }
 
 func (q reportQuery) trim(w *worker.WorkerReport) {
