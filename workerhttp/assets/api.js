@@ -1,46 +1,117 @@
-// The report of the service that serves this page.
+// What the page asks of the service that serves it. Each function throws an Error whose message is fit for the page.
 
 const timeout = 10000; // ms that an answer may take
 const maxQuery = 4000; // characters, which every server and proxy takes
+const slice = 24; // ms of parsing, after which the browser may do something else
 
-// fetchReport returns the report for a query, or throws an Error whose message is fit for the page.
-export async function fetchReport(query) {
-  let response;
-  try {
-    response = await fetch(`report?${query}`, { redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(timeout) });
-  } catch (error) {
-    throw new Error(error.name === "TimeoutError" ? "The service is too slow to answer." : "The service does not answer.");
-  }
-  if (response.type === "opaqueredirect") throw new Error("The service asks to sign in: reload this page.");
-  if (!response.ok) throw new Error(`The service answers with an error (HTTP ${response.status}).`);
-  try {
-    return check(await response.json());
-  } catch {
-    throw new Error("The service does not answer with a report.");
-  }
-}
+// summary asks for what the rows show; the newest event tells whether a worker's others are worth asking for.
+const summary = "lines=true&events=1&stack=false&text=400";
 
-function check(report) {
-  if (!Array.isArray(report.workers) || Number.isNaN(Date.parse(report.at))) throw new TypeError("not a report");
+// fetchSummary returns the report of all workers, with those opened in detail, all of one moment. It gives up with null as
+// soon as accepts refuses the first line, which has all but the workers. detailed are the names that came in detail.
+export async function fetchSummary(opened, accepts) {
+  const { query, names } = withNames(summary, "detail", opened);
+  const abort = new AbortController();
+  const response = await ask(`report?${query}`, { signal: AbortSignal.any([abort.signal, AbortSignal.timeout(timeout)]) });
+  let report = null;
+  for await (const line of lines(response.body)) {
+    if (report) {
+      report.workers.push(line);
+      continue;
+    }
+    report = { ...line, workers: [], detailed: new Set(names) };
+    if (Number.isNaN(Date.parse(report.at))) throw new Error(noReport);
+    if (!accepts(report)) {
+      abort.abort();
+      return null;
+    }
+  }
+  if (!report) throw new Error(noReport);
   return report;
 }
 
-// summaryQuery asks for what the rows show; the newest event tells whether a worker's others are worth asking for.
-export const summaryQuery = "events=1&stack=false&text=400";
+const noReport = "The service does not answer with a report.";
 
-// workerQueries asks for the newest events of workers, in as many queries as their names take.
-export function workerQueries(names, events, text, stack) {
-  const rest = `events=${events}&text=${text}&stack=${stack}`;
-  const queries = [];
-  let query = rest;
-  for (const name of new Set(names)) {
-    const part = `&worker=${encodeURIComponent(name)}`;
-    if (query.length + part.length > maxQuery && query !== rest) {
-      queries.push(query);
-      query = rest;
+// lines yields the values of lines of JSON, and lets the browser do something else between.
+async function* lines(body) {
+  let rest = "";
+  let since = performance.now();
+  try {
+    for (const reader = body.pipeThrough(new TextDecoderStream()).getReader(); ; ) {
+      const { done, value } = await reader.read();
+      const texts = (rest + (value ?? "")).split("\n");
+      rest = done ? "" : texts.pop();
+      for (const text of texts) {
+        if (text) yield JSON.parse(text);
+        if (performance.now() - since < slice) continue;
+        await new Promise((resume) => setTimeout(resume));
+        since = performance.now();
+      }
+      if (done) return;
     }
-    query += part;
+  } catch (error) {
+    throw new Error(error instanceof SyntaxError ? noReport : broken(error));
   }
-  if (query !== rest) queries.push(query);
-  return queries;
+}
+
+const broken = (error) => (error.name === "TimeoutError" ? "The service is too slow to answer." : "The service does not answer.");
+
+async function ask(url, options) {
+  let response;
+  try {
+    response = await fetch(url, { redirect: "manual", cache: "no-store", ...options });
+  } catch (error) {
+    throw new Error(broken(error));
+  }
+  if (response.type === "opaqueredirect") throw new Error("The service asks to sign in: reload this page.");
+  if (!response.ok) throw Object.assign(new Error(`The service answers with an error (HTTP ${response.status}).`), { response });
+  return response;
+}
+
+// withNames adds as many names to a query as it takes.
+function withNames(query, key, wanted) {
+  const names = [];
+  for (const name of wanted) {
+    const part = `&${key}=${encodeURIComponent(name)}`;
+    if (query.length + part.length > maxQuery && names.length) break;
+    query += part;
+    names.push(name);
+  }
+  return { query, names };
+}
+
+// fetchWorkers returns reports of some workers with their newest events, in as many as their names take.
+export async function* fetchWorkers(wanted) {
+  for (let rest = [...new Set(wanted)]; rest.length; ) {
+    const { query, names } = withNames("events=64&text=320&stack=false", "worker", rest);
+    rest = rest.slice(names.length);
+    const response = await ask(`report?${query}`, { signal: AbortSignal.timeout(timeout) });
+    yield await response.json();
+  }
+}
+
+// fetchDetail returns the report of one worker in detail, and of others beside it.
+export async function fetchDetail(name, others) {
+  const { query } = withNames(`events=1&stack=false&text=400&detail=${encodeURIComponent(name)}`, "worker", [name, ...others]);
+  const response = await ask(`report?${query}`, { signal: AbortSignal.timeout(timeout) });
+  return { ...(await response.json()), detailed: new Set([name]) };
+}
+
+const misdirected = 421; // another instance took the request
+const tries = 8;
+
+// act asks an instance to restart or stop a worker, and throws the reason if it refuses.
+export async function act(verb, name, instance) {
+  const url = `workers/${encodeURIComponent(name)}/${verb}?events=0&stack=false&text=0&instance=${encodeURIComponent(instance ?? "")}`;
+  for (let left = tries; ; left--) {
+    try {
+      await ask(url, { method: "POST", signal: AbortSignal.timeout(timeout) });
+      return;
+    } catch (error) {
+      const status = error.response?.status;
+      if (status === misdirected && left > 1) continue;
+      if (status === misdirected) throw new Error("another instance answers");
+      throw new Error(error.response ? (await error.response.text()).trim().slice(0, 200) : error.message);
+    }
+  }
 }

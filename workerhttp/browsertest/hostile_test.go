@@ -19,8 +19,8 @@ func TestHostileTextStaysText(t *testing.T) {
 	assert.Equal(t, hostileName, row.Name)
 	assert.Equal(t, hostileError, row.Error)
 	assert.Contains(t, row.Titles[0], hostileError)
-	assert.Equal(t, hostileError, b.text("li.is-open pre"))
-	assert.Contains(t, b.text("li.is-open ol li:nth-child(2)"), "stopping execution attempt 3/3 with error: "+hostileError)
+	assert.Equal(t, hostileError, b.text(".worker.is-open pre"))
+	assert.Contains(t, b.text(".worker.is-open ol li:nth-child(2)"), "stopping execution attempt 3/3 with error: "+hostileError)
 
 	assert.NotContains(t, eval[string](b, "document.title"), "owned")
 	for tag, n := range eval[map[string]int](b, elementsScript) {

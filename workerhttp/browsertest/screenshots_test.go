@@ -21,7 +21,8 @@ type picture struct {
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
 	s := serveEveryStatus(t)
-	narrow := look{width: 360, height: 740, scheme: "light", motion: "reduce", scale: 2}
+	narrow := phone
+	narrow.scale = 2
 
 	for name, p := range map[string]picture{
 		"light":       {look: desktop},

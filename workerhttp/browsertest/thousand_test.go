@@ -24,13 +24,13 @@ func TestThousandWorkers(t *testing.T) {
 	}
 	s := serve(t, newPool(t, options...))
 	b := open(t, s.url(), desktop)
-	b.until(fmt.Sprintf(`document.querySelectorAll("#list > li").length === %d`, n))
+	b.until(fmt.Sprintf(`document.querySelectorAll("#list > .worker").length === %d`, n))
 	took := eval[float64](b, `performance.now() - performance.getEntriesByType("resource").find((e) => e.name.includes("/report")).responseEnd`)
 	t.Logf("%d rows %.0f ms after the report at most", n, took)
 	assert.Less(t, took, 5000.0)
 	b.until(`document.querySelector("#list .timeline[aria-label]")`)
 
-	eval[string](b, `window.rows = [...document.querySelectorAll("#list > li")];
+	eval[string](b, `window.rows = [...document.querySelectorAll("#list > .worker")];
 		window.changes = [];
 		const expected = (m) => m.target.tagName === "TIME" || m.target.closest("svg"); // how long since, and the timelines
 		new MutationObserver((list) => changes.push(...list.filter((m) => !expected(m)).map((m) => m.target.className))).observe(
