@@ -28,6 +28,7 @@
 //	stack=false   no stacks
 //	text=N        errors, stacks and events' messages of more than N bytes are cut there, and end in "…"
 //	detail=NAME   this worker, or several, with its newest 200 events, its stack, and texts of up to 20,000 bytes, whatever the others say
+//	worst=true    those that are stuck, have given up, or fail, come first, not by name
 //	lines=true    as lines of JSON: first the report without its workers, then one worker a line
 //
 // Beside the pool's own fields the report has "instance": which process answers, with "id", "name" ([WithInstance]), "host", "pid",

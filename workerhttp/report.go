@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,6 +32,7 @@ type reportQuery struct {
 	text    int      // bytes per text, or unbounded
 	stack   bool
 	lines   bool
+	worst   bool // those that fail come first
 }
 
 func (h *handler) serveReport(w http.ResponseWriter, r *http.Request) {
@@ -91,13 +93,14 @@ func (h *handler) stream(w io.Writer, report worker.PoolReport, lines bool) erro
 func parseReportQuery(values url.Values) (reportQuery, error) {
 	query := reportQuery{workers: values["worker"], details: values["detail"]}
 
-	var errs [4]error
+	var errs [5]error
 	query.events, errs[0] = parseBound(values, "events")
 	query.text, errs[1] = parseBound(values, "text")
 	query.stack, errs[2] = parseBool(values, "stack", true)
 	query.lines, errs[3] = parseBool(values, "lines", false)
+	query.worst, errs[4] = parseBool(values, "worst", false)
 
-	return query, cmp.Or(errs[0], errs[1], errs[2], errs[3])
+	return query, cmp.Or(errs[:]...)
 }
 
 func parseBool(values url.Values, name string, otherwise bool) (bool, error) {
@@ -132,6 +135,10 @@ func (q reportQuery) apply(report *worker.PoolReport) {
 		report.Workers = slices.DeleteFunc(report.Workers, func(w worker.WorkerReport) bool { return !named(q.workers, w.Name) })
 	}
 
+	if q.worst {
+		report.Workers = worstFirst(report.Workers)
+	}
+
 	detailed := reportQuery{events: detailEvents, text: detailText, stack: true}
 	for i := range report.Workers {
 		if w := &report.Workers[i]; named(q.details, w.Name) {
@@ -139,6 +146,35 @@ func (q reportQuery) apply(report *worker.PoolReport) {
 		} else {
 			q.trim(w)
 		}
+	}
+}
+
+// worstFirst moves the workers that fail to the front, the worst of them first. The others keep their order.
+func worstFirst(workers []worker.WorkerReport) []worker.WorkerReport {
+	failing, others := []worker.WorkerReport{}, make([]worker.WorkerReport, 0, len(workers))
+	for _, w := range workers {
+		if badness(w) > 0 {
+			failing = append(failing, w)
+		} else {
+			others = append(others, w)
+		}
+	}
+	slices.SortStableFunc(failing, func(a, b worker.WorkerReport) int { return cmp.Compare(badness(b), badness(a)) })
+
+	return append(failing, others...)
+}
+
+// badness grows with how badly a worker needs attention, from 0 for one that does not fail.
+func badness(w worker.WorkerReport) int {
+	switch {
+	case w.Status == worker.Stuck:
+		return math.MaxInt
+	case w.GaveUp:
+		return math.MaxInt - 1
+	case w.Status == worker.Stopped:
+		return 0
+	default:
+		return w.ConsecutiveFailures
 	}
 }
 

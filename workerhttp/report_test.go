@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/ankorstore/yokai/worker/workerhttp"
@@ -140,6 +141,25 @@ func TestReportInLines(t *testing.T) {
 	})
 }
 
+func TestReportWorstFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		retried := func(n int) []worker.WorkerExecutionOption {
+			wait := func(failures int, _ error) time.Duration { return time.Duration(failures/n) * time.Hour }
+			return []worker.WorkerExecutionOption{worker.WithMaxExecutionsAttempts(-1), worker.WithBackoff(wait)}
+		}
+		release := make(chan struct{})
+		pool := newPool(t, do("a", block), do("b", fail, retried(2)...), do("c", fail, retried(5)...), do("d", fail),
+			do("e", ignore(release), worker.WithHeartbeat(time.Minute)), do("f", succeed), do("g", fail, retried(1)...))
+		h := started(t, pool)
+		t.Cleanup(func() { close(release) })
+		require.NoError(t, pool.StopWorker(t.Context(), "g"))
+		time.Sleep(2 * time.Minute)
+
+		assert.Equal(t, []string{"a", "b", "c", "d", "e", "f", "g"}, getReport(t, h, "/report").names())
+		assert.Equal(t, []string{"e", "d", "c", "b", "a", "f", "g"}, getReport(t, h, "/report?worst=true").names())
+	})
+}
+
 // One answer has the list and what opened rows show, so that all of it is of one moment.
 func TestReportInDetail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -166,7 +186,7 @@ func TestReportInDetail(t *testing.T) {
 func TestReportOfNonsense(t *testing.T) {
 	h := workerhttp.NewHandler(newPool(t))
 
-	for _, query := range []string{"events=x", "events=-1", "events=", "events=1e3", "text=x", "text=-1", "stack=x", "stack=", "lines=x", "events=99999999999999999999"} {
+	for _, query := range []string{"events=x", "events=-1", "events=", "events=1e3", "text=x", "text=-1", "stack=x", "stack=", "lines=x", "worst=x", "events=99999999999999999999"} {
 		response := get(t, h, "/report?"+query)
 		assert.Equal(t, http.StatusBadRequest, response.Code, query)
 		assert.Equal(t, "text/plain; charset=utf-8", response.Header().Get("Content-Type"))

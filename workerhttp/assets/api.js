@@ -1,22 +1,21 @@
 // What the page asks of the service that serves it. Each function throws an Error whose message is fit for the page.
 
-const timeout = 10000; // ms that an answer may take
-const maxQuery = 4000; // characters, which every server and proxy takes
-const slice = 24; // ms of parsing, after which the browser may do something else
+import { options, summaryOf, takeFirst, timeout, withNames } from "./query.js";
 
-// summary asks for what the rows show; the newest event tells whether a worker's others are worth asking for.
-const summary = "lines=true&events=1&stack=false&text=400";
+const screenful = 40; // workers
+const slice = 16; // ms of parsing, after which the browser may do something else
 
 // fetchSummary returns the report of all workers, with those opened in detail, all of one moment. It gives up with null as
-// soon as accepts refuses the first line, which has all but the workers. detailed are the names that came in detail.
-export async function fetchSummary(opened, accepts) {
-  const { query, names } = withNames(summary, "detail", opened);
+// soon as accepts refuses the first line, which has all but the workers. detailed are the names that came in detail. onFirst gets
+// the report as soon as it has enough workers to fill a screen, the worst first.
+export async function fetchSummary(opened, { accepts, onFirst }) {
+  const { url, names } = summaryOf(opened);
   const abort = new AbortController();
-  const response = await ask(`report?${query}`, { signal: AbortSignal.any([abort.signal, AbortSignal.timeout(timeout)]) });
+  const response = await ask(url, { signal: AbortSignal.any([abort.signal, AbortSignal.timeout(timeout)]) });
   let report = null;
   for await (const line of lines(response.body)) {
     if (report) {
-      report.workers.push(line);
+      if (report.workers.push(line) === screenful) onFirst(report);
       continue;
     }
     report = { ...line, workers: [], detailed: new Set(names) };
@@ -56,10 +55,10 @@ async function* lines(body) {
 
 const broken = (error) => (error.name === "TimeoutError" ? "The service is too slow to answer." : "The service does not answer.");
 
-async function ask(url, options) {
+async function ask(url, how) {
   let response;
   try {
-    response = await fetch(url, { redirect: "manual", cache: "no-store", ...options });
+    response = await (takeFirst(url) ?? fetch(url, { ...options, ...how }));
   } catch (error) {
     throw new Error(broken(error));
   }
@@ -68,32 +67,20 @@ async function ask(url, options) {
   return response;
 }
 
-// withNames adds as many names to a query as it takes.
-function withNames(query, key, wanted) {
-  const names = [];
-  for (const name of wanted) {
-    const part = `&${key}=${encodeURIComponent(name)}`;
-    if (query.length + part.length > maxQuery && names.length) break;
-    query += part;
-    names.push(name);
-  }
-  return { query, names };
-}
-
 // fetchWorkers returns reports of some workers with their newest events, in as many as their names take.
 export async function* fetchWorkers(wanted) {
   for (let rest = [...new Set(wanted)]; rest.length; ) {
-    const { query, names } = withNames("events=64&text=320&stack=false", "worker", rest);
+    const { url, names } = withNames("events=64&text=320&stack=false", "worker", rest);
     rest = rest.slice(names.length);
-    const response = await ask(`report?${query}`, { signal: AbortSignal.timeout(timeout) });
+    const response = await ask(url, { signal: AbortSignal.timeout(timeout) });
     yield await response.json();
   }
 }
 
 // fetchDetail returns the report of one worker in detail, and of others beside it.
 export async function fetchDetail(name, others) {
-  const { query } = withNames(`events=1&stack=false&text=400&detail=${encodeURIComponent(name)}`, "worker", [name, ...others]);
-  const response = await ask(`report?${query}`, { signal: AbortSignal.timeout(timeout) });
+  const { url } = withNames(`events=1&stack=false&text=400&detail=${encodeURIComponent(name)}`, "worker", [name, ...others]);
+  const response = await ask(url, { signal: AbortSignal.timeout(timeout) });
   return { ...(await response.json()), detailed: new Set([name]) };
 }
 

@@ -17,6 +17,7 @@ let announced = { text: "", at: -announceEvery };
 
 const connection = new Connection({
   opened: () => [...control.watched, ...list.opened],
+  onFirst: (report) => sort.column || list.update(report), // which come worst first
   onReport: (report) => {
     control.follow(report, connection.now());
     filter.count(report.workers);

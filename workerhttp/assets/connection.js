@@ -10,9 +10,9 @@ const maxRetry = 5000; // ms between questions while the service is gone
 const tries = 8; // in a row, where another instance answers
 
 export class Connection {
-  // opened returns the names to ask for in detail; onReport takes each report; announce tells something aloud.
-  constructor({ opened, onReport, announce }) {
-    Object.assign(this, { opened, onReport, announce });
+  // opened returns the names to ask for in detail; onReport takes each report, onFirst a part of the very first; announce tells something aloud.
+  constructor({ opened, onFirst, onReport, announce }) {
+    Object.assign(this, { opened, onFirst, onReport, announce });
     this.report = null;
     this.receivedAt = 0; // on performance's clock, which no one sets
     this.gone = null; // {since, reason, retryAt, wait} while the service does not answer
@@ -31,7 +31,7 @@ export class Connection {
   // now returns the service's time, in milliseconds. It stands still while the page is paused, and while the service is gone, since
   // nobody knows what happens there meanwhile.
   now() {
-    if (!this.report) return Date.now();
+    if (!this.report) return this.firstAt ?? Date.now();
     return Date.parse(this.report.at) + (this.gone?.since ?? this.pausedAt ?? performance.now()) - this.receivedAt;
   }
 
@@ -40,8 +40,13 @@ export class Connection {
     this.asking = true;
     clearTimeout(this.timer);
     const asked = performance.now();
+    const accepts = (report) => this.instances.accepts(report);
+    const onFirst = (report) => {
+      this.firstAt = Date.parse(report.at);
+      if (!this.report) this.onFirst(report);
+    };
     try {
-      this.#take(await this.#ours(() => fetchSummary(this.opened(), (report) => this.instances.accepts(report))));
+      this.#take(await this.#ours(() => fetchSummary(this.opened(), { accepts, onFirst })));
     } catch (error) {
       this.#goAway(error.message);
     }

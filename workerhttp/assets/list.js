@@ -6,7 +6,7 @@ import { fetchWorkers } from "./api.js";
 import { byId, setText } from "./dom.js";
 import { Row } from "./row.js";
 
-const portion = 100; // rows that are shown at first, and more each time
+const portion = 50; // rows that are shown at first, and more each time
 const margin = "400px"; // how near the screen a row counts as visible
 const settle = 120; // ms that scrolling may go on before rows load
 
