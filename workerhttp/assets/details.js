@@ -104,7 +104,7 @@ export class Details {
 
 // block makes a heading, with buttons, and a part below it.
 function block(title, body, ...buttons) {
-  const node = el("section", "block", "", el("div", "heading", "", el("h3", "", title), ...buttons), body);
+  const node = el("section", "block", "", el("div", "heading", "", el("h2", "", title), ...buttons), body);
   node.hidden = true;
   return node;
 }

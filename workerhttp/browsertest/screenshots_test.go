@@ -11,33 +11,45 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// picture is one to take: how the browser shows the page, and the worker to open, if any.
+// picture is one to take: how the browser shows the page, and the worker to open, if any, and to ask about.
 type picture struct {
 	look
 	open string
+	ask  bool
 }
 
 // The pictures are for people to look at: go test -run Screenshots, then open screenshots/.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
-	s := serveEveryStatus(t)
+	s := serveReport(t, everything())
 	narrow := phone
 	narrow.scale = 2
 
 	for name, p := range map[string]picture{
-		"light":       {look: desktop},
-		"light-open":  {look: desktop, open: "price-sync"},
-		"dark":        {look: dark(desktop)},
-		"dark-open":   {look: dark(desktop), open: "orders-consumer"},
-		"narrow":      {look: narrow},
-		"narrow-open": {look: narrow, open: hostileName},
-		"narrow-dark": {look: dark(narrow)},
+		"light":            {look: desktop},
+		"light-open":       {look: desktop, open: "orders-consumer"},
+		"light-chain":      {look: desktop, open: "api"},
+		"light-ask":        {look: desktop, open: "api", ask: true},
+		"dark":             {look: dark(desktop)},
+		"dark-open":        {look: dark(desktop), open: "nightly-report"},
+		"dark-tree":        {look: dark(desktop), open: "importer"},
+		"dark-ask":         {look: dark(desktop), open: "api", ask: true},
+		"narrow":           {look: narrow},
+		"narrow-open":      {look: narrow, open: "orders-consumer"},
+		"narrow-ask":       {look: narrow, open: "api", ask: true},
+		"narrow-dark":      {look: dark(narrow)},
+		"narrow-dark-open": {look: dark(narrow), open: "api"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := open(t, s.url(), p.look)
-			b.untilLoaded(len(statuses))
+			b := open(t, s.url, p.look)
+			b.until(`document.querySelectorAll("#list > .worker").length === 12`)
+			b.until(`![...document.querySelectorAll("#list .row")].slice(0, 5).some((row) => row.querySelector("[aria-label=Loading]"))`)
 			if p.open != "" {
 				b.open(p.open)
+			}
+			if p.ask {
+				b.choose(p.open, "Restart")
+				b.until(`document.querySelector("#confirm").open`)
 			}
 			b.take(name)
 		})
