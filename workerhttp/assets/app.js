@@ -22,6 +22,8 @@ const connection = new Connection({
     control.follow(report, connection.now());
     filter.count(report.workers);
     render();
+    const { missing } = list;
+    if (missing) announce(`${missing} is not among the workers that are shown.`);
     list.load();
   },
   announce,

@@ -81,7 +81,7 @@ export class Details {
     this.json.href = `report?worker=${encodeURIComponent(worker.name)}`;
     this.facts.show(factsOf(worker, report.state, at));
     this.blocks.chain.hidden = !drawChain(this.chain, worker, report, (name) => this.list.openByName(name));
-    this.attempts.hidden = false;
+    this.attempts.hidden = !attempts.length && Number.isNaN(next);
     drawTimeline(this.timeline, attempts, { width: 1200, height: 26, unit: 14, max: 100, now: at, next });
     this.blocks.error.hidden = !worker.lastError;
     setText(this.error, worker.lastError ?? "");

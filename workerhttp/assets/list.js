@@ -106,6 +106,13 @@ export class List {
     row.button.focus({ preventScroll: true });
   }
 
+  // missing returns the name that a link leads to and that is not shown, and forgets it: if it comes later, nobody looks for it.
+  get missing() {
+    const name = this.toShow;
+    this.toShow = undefined;
+    return name;
+  }
+
   #add(key) {
     const row = new Row({ list: this, control: this.control });
     this.rows.set(key, row);
@@ -139,8 +146,9 @@ export class List {
   async #loadDetail(row) {
     const { name } = row.worker;
     const report = await this.connection.detail(name, row.neighbours(this.connection.report)).catch(() => null);
-    const worker = report?.workers.find((each) => each.name === name);
-    if (worker && row.isOpen && !row.isNewerThan(worker, report)) row.update(worker, report, this.connection.now());
+    for (const { key, worker } of keyed(report?.workers ?? [])) {
+      if (this.rows.get(key) === row && row.isOpen && !row.isNewerThan(worker, report)) row.update(worker, report, this.connection.now());
+    }
   }
 
   // load asks for the events of closed rows that are visible and have changed. It never fails: a row whose events do not

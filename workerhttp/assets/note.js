@@ -1,6 +1,6 @@
 // What a row tells beside the numbers: what a worker waits for, why it was stopped, its last run or call, what is inside.
 
-import { inside } from "./attention.js";
+import { inside, reasonOf } from "./attention.js";
 import { ago, exactDuration, parseTime, plural } from "./format.js";
 
 const asked = /(restart|stop)(?:ped|ed)?(?: as)? asked for by (.+?)(?: not done: .*| has not ended yet: .*)?$/s;
@@ -9,7 +9,19 @@ const maxNames = 3;
 
 // noteOf returns the note of a worker at a moment.
 export function noteOf(worker, state, now) {
-  return [waiting(worker), stopped(worker), lastRun(worker, now), calls(worker, now), pools(worker)].filter(Boolean).join(" · ");
+  return [reason(worker, state), silent(worker, now), waiting(worker), stopped(worker), lastRun(worker, now), calls(worker, now), pools(worker)].filter(Boolean).join(" · ");
+}
+
+// reason tells why the worker needs attention, where no other column does.
+function reason(worker, state) {
+  const text = reasonOf(worker, state);
+  return ["gave up", "not live", "not ready"].includes(text) ? text : "";
+}
+
+// silent tells of a stuck worker when it was heard of last.
+function silent({ status, lastBeatAt }, now) {
+  const last = parseTime(lastBeatAt);
+  return status === "stuck" && !Number.isNaN(last) ? `last heartbeat ${ago(now - last)}` : "";
 }
 
 function waiting({ waitingFor }) {

@@ -11,7 +11,7 @@ func TestAttention(t *testing.T) {
 	failing := func(n int) fields { return fields{"consecutiveFailures": n} }
 	s := serveReport(t, pool{workers: []fields{
 		worked("well", "running", nil),
-		worked("stuck", "stuck", fields{"fine": false, "live": false}),
+		worked("stuck", "stuck", fields{"fine": false, "live": false, "lastBeatAt": ago(190)}),
 		worked("gave-up", "error", fields{"gaveUp": true, "fine": false}),
 		worked("three", "waiting", failing(3)),
 		worked("two", "waiting", failing(2)),
@@ -27,6 +27,10 @@ func TestAttention(t *testing.T) {
 	assert.Equal(t, "5 workers need attention: 1 stuck, 1 not live, 1 gave up, 1 failing, 1 not ready", b.text("#headline"))
 	assert.Equal(t, []string{"stuck", "not-live", "gave-up", "three", "not-ready"}, eval[[]string](b,
 		`[...document.querySelectorAll(".is-bad .open")].map((button) => button.textContent)`))
+	for name, note := range map[string]string{"well": "", "gave-up": "gave up", "three": "", "not-ready": "not ready", "not-live": "not live"} {
+		assert.Equal(t, note, b.rows()[name].Note, name)
+	}
+	assert.Regexp(t, `^last heartbeat 3m [12]\ds ago$`, b.rows()["stuck"].Note)
 	assert.Equal(t, "3", b.rows()["three"].Failures)
 	assert.Equal(t, "–", b.rows()["stopped-while-failing"].Failures)
 	b.open("gave-up")

@@ -47,6 +47,17 @@ func TestLinkToAWorkerFarDown(t *testing.T) {
 	assert.Equal(t, "501", eval[string](b, `document.querySelector("#table").getAttribute("aria-rowcount")`))
 }
 
+func TestLinkToAWorkerThatIsGone(t *testing.T) {
+	t.Parallel()
+	s := serveReport(t, three())
+	b := open(t, s.url+"#open=z", desktop)
+	b.until(`document.querySelector("#live").textContent === "z is not among the workers that are shown."`)
+
+	s.set(pool{workers: []fields{worked("z", "running", nil)}})
+	b.until(item("z") + `?.querySelector(".actions:not([hidden])")`)
+	assert.Equal(t, "BODY", eval[string](b, `document.activeElement.tagName`), "it takes no focus when it comes")
+}
+
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	s := serveReport(t, three())
