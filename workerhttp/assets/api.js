@@ -67,21 +67,26 @@ async function ask(url, how) {
   return response;
 }
 
-// fetchWorkers returns reports of some workers with their newest events, in as many as their names take.
-export async function* fetchWorkers(wanted) {
+// eventsOf returns the addresses of reports of some workers with their newest events, as many as their names take.
+export function eventsOf(wanted) {
+  const urls = [];
   for (let rest = [...new Set(wanted)]; rest.length; ) {
     const { url, names } = withNames("events=64&text=320&stack=false", "worker", rest);
     rest = rest.slice(names.length);
-    const response = await ask(url, { signal: AbortSignal.timeout(timeout) });
-    yield await response.json();
+    urls.push(url);
   }
+  return urls;
 }
 
-// fetchDetail returns the report of one worker in detail, and of others beside it.
-export async function fetchDetail(name, others) {
-  const { url } = withNames(`events=1&stack=false&text=400&detail=${encodeURIComponent(name)}`, "worker", [name, ...others]);
+// detailOf returns the address of the report of one worker in detail, and of others beside it.
+export function detailOf(name, others) {
+  return withNames(`events=1&stack=false&text=400&detail=${encodeURIComponent(name)}`, "worker", [name, ...others]).url;
+}
+
+// fetchReport returns the report of an address.
+export async function fetchReport(url) {
   const response = await ask(url, { signal: AbortSignal.timeout(timeout) });
-  return { ...(await response.json()), detailed: new Set([name]) };
+  return response.json();
 }
 
 const misdirected = 421; // another instance took the request

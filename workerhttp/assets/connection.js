@@ -1,9 +1,9 @@
 // Asks for the report again and again, says when the service does not answer, and comes back by itself.
 
-import { fetchDetail, fetchSummary } from "./api.js";
+import { fetchReport, fetchSummary } from "./api.js";
 import { byId, setAttribute, setText } from "./dom.js";
 import { clock, duration, zone } from "./format.js";
-import { Instances } from "./instances.js";
+import { Instances, isSame } from "./instances.js";
 
 const interval = 2000; // ms between an answer and the next question
 const maxRetry = 5000; // ms between questions while the service is gone
@@ -24,7 +24,7 @@ export class Connection {
     byId("pause").addEventListener("click", () => this.#pause());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) clearTimeout(this.timer);
-      else if (this.pausedAt === null) this.refresh();
+      else if (this.pausedAt === null) this.resume();
     });
   }
 
@@ -33,6 +33,12 @@ export class Connection {
   now() {
     if (!this.report) return this.firstAt ?? Date.now();
     return Date.parse(this.report.at) + (this.gone?.since ?? this.pausedAt ?? performance.now()) - this.receivedAt;
+  }
+
+  // resume goes on after nobody was asked for a while.
+  resume() {
+    this.instances.forgive();
+    this.refresh();
   }
 
   async refresh() {
@@ -56,11 +62,12 @@ export class Connection {
     if (!document.hidden && this.pausedAt === null) this.timer = setTimeout(() => this.refresh(), wait);
   }
 
-  // detail returns the report of one worker, and of others beside it.
-  detail(name, others) {
+  // ask returns the report of an address, of the instance that is shown.
+  ask(url) {
     return this.#ours(async () => {
-      const report = await fetchDetail(name, others);
-      return this.instances.isOurs(report) ? report : null;
+      const report = await fetchReport(url);
+      this.instances.notice(report);
+      return isSame(report.instance, this.report.instance) ? report : null;
     });
   }
 
@@ -107,7 +114,7 @@ export class Connection {
     setAttribute(byId("pause"), "aria-pressed", String(on));
     setText(byId("pause"), on ? "Resume" : "Pause");
     if (on) clearTimeout(this.timer);
-    else this.refresh();
+    else this.resume();
     this.tick();
   }
 

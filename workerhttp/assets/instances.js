@@ -6,6 +6,7 @@ import { clock, exactTime, parseTime } from "./format.js";
 
 // How long another may answer in place of ours before that one is shown: on the same host it has most likely been restarted.
 const patience = { sameHost: 5000, otherHost: 30000 }; // ms
+const told = 60000; // ms for which the page says that it shows another one now
 
 export class Instances {
   constructor(onSwitch) {
@@ -18,36 +19,42 @@ export class Instances {
     });
   }
 
-  isOurs(report) {
-    return this.ours !== null && idOf(report.instance) === idOf(this.ours);
-  }
-
-  // accepts tells whether a report is one to show.
+  // accepts tells whether a report of all workers is one to show.
   accepts(report) {
     if (!this.ours) this.#take(report.instance ?? {});
-    if (this.isOurs(report)) {
+    this.notice(report);
+    const wait = this.other?.host === this.ours.host ? patience.sameHost : patience.otherHost;
+    if (performance.now() - this.silentSince >= wait) this.#take(this.other, `${label(this.ours)} answers no more`);
+    return isSame(report.instance, this.ours);
+  }
+
+  // notice takes note of who answers.
+  notice(report) {
+    if (isSame(report.instance, this.ours)) {
       this.silentSince = NaN;
-      this.#show();
-      return true;
+    } else {
+      this.other = report.instance ?? {};
+      if (Number.isNaN(this.silentSince)) this.silentSince = performance.now();
     }
-    const now = performance.now();
-    this.other = report.instance ?? {};
-    if (Number.isNaN(this.silentSince)) this.silentSince = now;
-    const wait = this.other.host === this.ours.host ? patience.sameHost : patience.otherHost;
-    if (now - this.silentSince >= wait) this.#take(this.other, `${label(this.ours)} answers no more`);
     this.#show();
-    return this.isOurs(report);
+  }
+
+  // forgive forgets that ours was silent, after nobody was asked for a while.
+  forgive() {
+    this.silentSince = NaN;
   }
 
   #take(instance, why = "") {
     this.ours = instance;
     this.other = null;
     this.why = why && `This is ${label(instance)} now: ${why}.`;
+    this.takenAt = performance.now();
     this.silentSince = NaN;
     this.#show();
   }
 
   #show() {
+    if (performance.now() - this.takenAt > told) this.why = "";
     const { name, host, pid, startedAt, version } = this.ours;
     const started = parseTime(startedAt);
     const facts = [name, host && `host ${host}`, pid && `pid ${pid}`, !Number.isNaN(started) && `started ${clock(started)}`, version];
@@ -68,6 +75,8 @@ export class Instances {
 }
 
 const idOf = (instance) => instance?.id ?? JSON.stringify(instance ?? {});
+
+export const isSame = (a, b) => idOf(a) === idOf(b);
 
 // label tells an instance from others.
 function label({ name, host, pid }) {

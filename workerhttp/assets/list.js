@@ -2,7 +2,7 @@
 // when asked; what is opened is shown wherever it stands.
 
 import { allKept, keep } from "./address.js";
-import { fetchWorkers } from "./api.js";
+import { detailOf, eventsOf } from "./api.js";
 import { byId, setText } from "./dom.js";
 import { Row } from "./row.js";
 
@@ -144,9 +144,12 @@ export class List {
   // #loadDetail asks for a row that was opened just now, and for those that its chain shows, in one report. If that does not come
   // the next refresh has it.
   async #loadDetail(row) {
+    if (!this.connection.report) return;
     const { name } = row.worker;
-    const report = await this.connection.detail(name, row.neighbours(this.connection.report)).catch(() => null);
-    for (const { key, worker } of keyed(report?.workers ?? [])) {
+    const report = await this.connection.ask(detailOf(name, row.neighbours(this.connection.report))).catch(() => null);
+    if (!report) return;
+    report.detailed = new Set([name]);
+    for (const { key, worker } of keyed(report.workers)) {
       if (this.rows.get(key) === row && row.isOpen && !row.isNewerThan(worker, report)) row.update(worker, report, this.connection.now());
     }
   }
@@ -155,13 +158,13 @@ export class List {
   // come keeps what it has, and is asked for with the next refresh.
   async load() {
     this.again = this.loading;
-    if (this.loading) return;
+    if (this.loading || !this.connection.report) return;
     this.loading = true;
     const wanted = [...this.rows].filter(([, row]) => row.visible && row.wantsEvents);
     const fingerprints = new Map(wanted.map(([key, row]) => [key, row.fingerprint]));
     try {
-      for await (const report of fetchWorkers(wanted.map(([, row]) => row.worker.name))) {
-        if (!this.connection.instances.isOurs(report)) continue;
+      for (const url of eventsOf(wanted.map(([, row]) => row.worker.name))) {
+        const report = await this.connection.ask(url);
         for (const { key, worker } of keyed(report.workers)) {
           if (fingerprints.has(key)) this.rows.get(key)?.showEvents(worker, fingerprints.get(key), this.connection.now());
         }

@@ -44,7 +44,7 @@ func TestHeartbeatAndOptions(t *testing.T) {
 	b.open("a")
 
 	facts := b.facts("a")
-	assert.Regexp(t, `^1[2-5]s ago, due every 1m 00s$`, facts["Last heartbeat"])
+	assert.Regexp(t, `^\d\ds ago, due every 1m 00s$`, facts["Last heartbeat"])
 	assert.Equal(t, "1m", facts["Option backoff"])
 	assert.Equal(t, hostileError, facts["Option "+hostileName])
 }
@@ -100,7 +100,7 @@ func TestScheduledWorker(t *testing.T) {
 	assert.Equal(t, []string{"success", "error", "next"}, rows["nightly"].Bars)
 	assert.Equal(t, "2 runs: 1 success, 1 error", rows["nightly"].Timeline)
 	assert.Regexp(t, "^Run run-3600: error\nbegan .*, ran 3.0 s$", rows["nightly"].Titles[1])
-	assert.Regexp(t, `^runs for 3\d\.\d s$`, rows["hourly"].Note)
+	assert.Regexp(t, `^runs for [345]\d\.\d s$`, rows["hourly"].Note)
 	assert.Equal(t, "no run yet", rows["first"].Note)
 	b.open("nightly")
 	assert.Regexp(t, `^\d{4}-.*, 3.0 s, error$`, b.facts("nightly")["Last run"])
@@ -112,10 +112,10 @@ func TestPeriodicWorker(t *testing.T) {
 	b := open(t, s.url, desktop)
 	b.until(`document.querySelectorAll("#list > .worker").length === 1`)
 
-	assert.Regexp(t, `^1,204 calls, last [3-6]s ago$`, b.rows()["poll"].Note)
-	assert.Regexp(t, `^in 5\ds$`, b.rows()["poll"].Next)
+	assert.Regexp(t, `^1,204 calls, last \d+s ago$`, b.rows()["poll"].Note)
+	assert.Regexp(t, `^in [345]\ds$`, b.rows()["poll"].Next)
 	b.open("poll")
-	assert.Regexp(t, `^1,204, last \ds ago, next in 5\ds$`, b.facts("poll")["Calls"])
+	assert.Regexp(t, `^1,204, last \d+s ago, next in [345]\ds$`, b.facts("poll")["Calls"])
 }
 
 func TestNestedPools(t *testing.T) {
