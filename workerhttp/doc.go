@@ -16,6 +16,13 @@
 //	/workers/NAME/restart   restarts a worker
 //	/workers/NAME/stop      stops a worker
 //
+// # Page
+//
+// It lists what needs attention first: workers that are stuck or have given up, that failed three times or more in a row, and those for
+// which a probe fails. Each column sorts; words of names and errors, statuses and equal errors filter; "/" goes to the filter, "j" and "k" to
+// the next and the previous worker. A row opens to all that is known of a worker, of one moment, and the address then links to it.
+// Where several processes answer at one address it stays with one, and says so.
+//
 // The page needs no network but the handler itself: its HTML, CSS and JavaScript are embedded. It refreshes itself every two
 // seconds, says so when the service does not answer, and comes back by itself.
 //

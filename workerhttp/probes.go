@@ -23,16 +23,22 @@ func (h *handler) serveLivez(w http.ResponseWriter, r *http.Request) {
 	serveVerdict(w, r, ok, h.pool.State(), failing)
 }
 
+// looks is how often a verdict is asked for until it fits the state beside it: each time, a start or a stop must have come between.
+const looks = 10
+
 // serveReadyz tells the state that the verdict is of: only in a started pool can a worker fail, or the probe succeed.
 func (h *handler) serveReadyz(w http.ResponseWriter, r *http.Request) {
-	for {
-		failing, ok := h.ready.Failing()
-		state := h.pool.State()
+	failing, ok := h.ready.Failing()
+	state := h.pool.State()
+	for range looks {
 		if judged := ok || len(failing) > 0; judged == (state == worker.PoolStarted) {
-			serveVerdict(w, r, ok, state, failing)
-			return
+			break
 		}
+		failing, ok = h.ready.Failing()
+		state = h.pool.State()
 	}
+
+	serveVerdict(w, r, ok, state, failing)
 }
 
 func serveVerdict(w http.ResponseWriter, r *http.Request, ok bool, state worker.PoolState, failing map[string]worker.WorkerStatus) {
