@@ -112,7 +112,6 @@ export class Connection {
     const on = this.pausedAt === null;
     this.pausedAt = on ? performance.now() : null;
     setAttribute(byId("pause"), "aria-pressed", String(on));
-    setText(byId("pause"), on ? "Resume" : "Pause");
     if (on) clearTimeout(this.timer);
     else this.resume();
     this.tick();

@@ -18,7 +18,7 @@ function framesOf(text) {
 }
 
 // split returns the user's frames with the headings before them, and how many frames there are of each sort.
-export function split(text) {
+function split(text) {
   const own = [];
   let heading = null;
   let all = 0;
