@@ -162,6 +162,13 @@ func (s *supervisor) isLate() (by time.Duration, late bool) {
 	return time.Since(s.lateFrom), late
 }
 
+func (s *supervisor) wasLate() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return !s.lateFrom.IsZero()
+}
+
 // markLate notes that a stop has given up waiting for the worker, so that its end will be recorded. It returns false if the worker
 // has finished already.
 func (s *supervisor) markLate() bool {

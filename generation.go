@@ -30,6 +30,7 @@ type generation struct {
 	expired   chan struct{}         // closed when the stop has taken longer than WithGlobalStopTimeout
 	ended     chan struct{}         // closed when it has stopped, as the last act of its stop
 	stacks    stacks
+	startedAt time.Time
 
 	// The pool's mu guards the fields below.
 	state       PoolState // PoolStarted, PoolStopping, PoolStopped
@@ -56,6 +57,7 @@ func newGeneration(p *WorkerPool, ctx context.Context) *generation {
 		expired:    make(chan struct{}),
 		ended:      make(chan struct{}),
 		state:      PoolStarted,
+		startedAt:  time.Now(),
 		firstStage: math.MaxInt,
 	}
 	g.stacks.isWorker = func(name string) bool { return g.supervisorOf(name) != nil }

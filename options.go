@@ -43,6 +43,7 @@ type PoolOptions struct {
 	GlobalStopErrors             func(error) bool               // see [WithGlobalStopErrors]
 	GlobalMaxEvents              int                            // see [WithGlobalMaxEvents]
 	GlobalListener               func(Transition)               // see [WithGlobalListener]
+	PoolLogs                     bool                           // see [WithPoolLogs]
 
 	registered []*WorkerRegistration // those of WithWorker in its order, the invalid ones too
 }

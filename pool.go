@@ -249,21 +249,24 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 	}
 
 	g := newGeneration(p, ctx)
-	if err := p.startGeneration(g); err != nil {
+	workers, err := p.startGeneration(g)
+	if err != nil {
 		g.cancel(nil) // without the lock, since ctx's methods are user code
 		return nil, err
 	}
 	g.outer.noteNested(p)
+	g.logStart(workers)
 
 	return g, nil
 }
 
-func (p *WorkerPool) startGeneration(g *generation) error {
+// startGeneration launches the workers, and returns how many.
+func (p *WorkerPool) startGeneration(g *generation) (workers int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	if err := p.startableLocked(); err != nil {
-		return err
+		return 0, err
 	}
 
 	p.current = g
@@ -288,7 +291,7 @@ func (p *WorkerPool) startGeneration(g *generation) error {
 	g.unwatch = context.AfterFunc(g.ctx, g.followContext)
 	p.signalLocked()
 
-	return nil
+	return len(g.order), nil
 }
 
 // startableLocked returns why the pool cannot be started now, nil if it can.

@@ -14,6 +14,7 @@ import (
 // stopping is how far the stop of a generation is.
 type stopping struct {
 	cause     error
+	at        time.Time
 	calls     int         // of Stop and Shutdown
 	delay     *time.Timer // until the first are told, nil if there is none
 	timeout   *time.Timer // until the stop expires, nil if there is no bound
@@ -36,7 +37,7 @@ func (p *WorkerPool) beginStopLocked(g *generation, cause error) {
 	if g.state != PoolStarted {
 		return
 	}
-	g.state, g.stop.cause = PoolStopping, cause
+	g.state, g.stop.cause, g.stop.at = PoolStopping, cause, time.Now()
 	close(g.begun)
 
 	if d := p.options.GlobalStopTimeout; d > 0 {
@@ -198,6 +199,7 @@ func (g *generation) finish() {
 		await(detached, patience)
 	}
 
+	g.logEnd()
 	g.outer.forgetNested(g.pool)
 	g.pool.mu.Lock()
 	for _, timer := range []*time.Timer{g.stop.delay, g.stop.timeout} {
