@@ -150,8 +150,8 @@ func (p *WorkerPool) workerEnded(s *supervisor) {
 		go p.launchLocked(g, p.plans[s.plan.name]).run()
 	} else {
 		g.dependencyEndedLocked(s)
-		g.releaseLocked(s)
 	}
+	g.releaseLocked(s)
 	if s.request == removalRequested {
 		p.forgetLocked(g, s.plan)
 	}
