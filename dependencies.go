@@ -18,7 +18,11 @@ type DependencyError struct {
 
 // Error names the worker and its dependency, and says what that has ended with.
 func (e *DependencyError) Error() string {
-	return fmt.Sprintf("worker %s: dependency %s failed: %v", e.Worker, e.Dependency, e.Err)
+	return e.textWith(fmt.Sprint(e.Err))
+}
+
+func (e *DependencyError) textWith(failure string) string {
+	return fmt.Sprintf("worker %s: dependency %s failed: %s", e.Worker, e.Dependency, failure)
 }
 
 // Unwrap returns what the dependency has ended with.
@@ -38,6 +42,7 @@ type needs struct {
 	missing []string
 	met     chan struct{} // closed once nothing is missing, or failure is set
 	failure *DependencyError
+	text    string // of the failure, made of texts alone
 }
 
 // addDependentLocked makes room for what a plan depends on.
@@ -133,7 +138,21 @@ func (s *supervisor) failNeedsLocked(dependency *supervisor) {
 		err = ErrWorkerStopped
 	}
 	s.needs.failure = &DependencyError{Worker: s.plan.name, Dependency: dependency.plan.name, Err: err}
+	s.needs.text = s.needs.failure.textWith(dependency.failureText())
 	close(s.needs.met)
+}
+
+// failureText is the text of what a worker has ended with, which must not ask a user's error for it under the pool's lock.
+func (s *supervisor) failureText() string {
+	text := read(&s.execution, &s.execution.lastErrorText)
+	switch s.failure.(type) {
+	case nil:
+		return ErrWorkerStopped.Error()
+	case *WorkerError:
+		return "worker " + s.plan.name + ": " + text
+	default:
+		return text
+	}
 }
 
 // awaitDependencies announces the wait for the workers that this one depends on, if one of them has not been ready yet.
@@ -172,6 +191,6 @@ func (s *supervisor) awaitNeeds() {
 	case failure != nil:
 		s.next = (*supervisor).finish
 		s.failure, s.gaveUp = failure, true
-		s.record(TransitionDependencyFailed, &detail{text: failure.Dependency, err: failure})
+		s.record(TransitionDependencyFailed, &detail{text: failure.Dependency, err: failure, errText: s.needs.text})
 	}
 }

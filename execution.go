@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -239,7 +240,7 @@ func (e *WorkerExecution) apply(s *supervisor, k TransitionKind, at time.Time, d
 		e.endAttempt()
 	}
 	if s.status == Error && d.err != nil {
-		e.lastError, e.lastErrorText, e.lastErrorAt = d.err, kept(d.text), at
+		e.lastError, e.lastErrorText, e.lastErrorAt = d.err, kept(cmp.Or(d.errText, d.text)), at
 	}
 	e.readiness.note(k, e.stopCause != nil)
 	becameReady = !e.readiness.was && e.readyLocked()

@@ -152,8 +152,8 @@ func (p *WorkerPool) workerEnded(s *supervisor) {
 		go p.launchLocked(g, p.plans[s.plan.name]).body()
 	} else {
 		g.dependencyEndedLocked(s)
-		g.releaseLocked(s)
 	}
+	g.releaseLocked(s)
 	if s.request == removalRequested {
 		p.forgetLocked(g, s.plan)
 	}

@@ -110,6 +110,37 @@ func TestNoLateReturnWithoutATimeout(t *testing.T) {
 	}
 }
 
+// A worker that was restarted holds up what it depends on once, not once for each of its executions.
+func TestStopAfterTheRestartOfADependent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("db", block)), worker.WithWorker(do("api", block), worker.WithDependsOn("db")))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		require.NoError(t, pool.RestartWorker(t.Context(), "api"))
+		synctest.Wait()
+
+		require.NoError(t, pool.Shutdown(within(t, time.Minute)))
+	})
+}
+
+// The report tells of a worker whose dependency has failed what its error tells.
+func TestReportOfAFailedDependency(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t,
+			worker.WithWorker(do("migration", fail), worker.WithReadyOnSuccess()),
+			worker.WithWorker(do("warmer", block), worker.WithDependsOn("migration")),
+			worker.WithWorker(do("api", block), worker.WithDependsOn("warmer")),
+		)
+		require.Error(t, pool.Run(t.Context()))
+
+		for _, r := range pool.Report().Workers {
+			assert.Equal(t, execution(t, pool, r.Name).LastError().Error(), r.LastError)
+		}
+		assert.Equal(t, "worker api: dependency warmer failed: worker warmer: dependency migration failed: worker migration: boom",
+			pool.Report().Workers[0].LastError)
+	})
+}
+
 // hangs makes a failure of a bubble whose goroutines wait for each other, instead of the end of the whole test run.
 func hangs(t *testing.T) {
 	if value := recover(); value != nil {

@@ -162,11 +162,12 @@ func restartAfter(outcome TransitionKind) TransitionKind {
 
 // detail is what is particular to one transition.
 type detail struct {
-	text  string // for the {} of its text
-	err   error
-	stack string
-	due   time.Time // of the next attempt, for those that wait for it
-	cause error     // why the worker was told to stop
+	text    string // for the {} of its text
+	err     error
+	errText string // of err, if that is not text
+	stack   string
+	due     time.Time // of the next attempt, for those that wait for it
+	cause   error     // why the worker was told to stop
 }
 
 // record applies one transition: it alone writes the status, the events, the counters and the log of a worker, and calls the
