@@ -45,8 +45,7 @@ type generation struct {
 }
 
 func newGeneration(p *WorkerPool, ctx context.Context) *generation {
-	base := &startContext{Context: ctx}
-	base.done = base.readDone()
+	base := newStartContext(ctx)
 	g := &generation{
 		pool:       p,
 		startDone:  base.done,
@@ -192,26 +191,29 @@ func (g *generation) sortedLocked() []*supervisor {
 	return slices.Clone(g.byName)
 }
 
-// startContext is the context of Start. Its methods are a user's: one that panics counts as one that knows nothing.
+// startContext is the context of Start. Its methods are a user's: one that panics counts as one that knows nothing. What each attempt asks
+// it, package context included, is read once.
 type startContext struct {
 	context.Context
-	done <-chan struct{}
+	done        <-chan struct{}
+	deadline    time.Time
+	hasDeadline bool
 }
 
-func (c *startContext) readDone() (done <-chan struct{}) {
-	_ = guard(func() { done = c.Context.Done() })
+func newStartContext(ctx context.Context) *startContext {
+	c := &startContext{Context: ctx}
+	_ = guard(func() { c.done = ctx.Done() })
+	_ = guard(func() { c.deadline, c.hasDeadline = ctx.Deadline() })
 
-	return done
+	return c
 }
 
 func (c *startContext) Done() <-chan struct{} {
 	return c.done
 }
 
-func (c *startContext) Deadline() (deadline time.Time, ok bool) {
-	_ = guard(func() { deadline, ok = c.Context.Deadline() })
-
-	return deadline, ok
+func (c *startContext) Deadline() (time.Time, bool) {
+	return c.deadline, c.hasDeadline
 }
 
 // Err is asked once Done's channel is closed, so that it must say something.
