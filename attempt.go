@@ -14,6 +14,7 @@ import (
 type attempt struct {
 	context.Context // ends with the attempt; a child of the pool's, so that nothing nests
 	supervisor      *supervisor
+	untimed         context.Context // the same without the deadline of WithAttemptTimeout
 	cancel          context.CancelCauseFunc
 	id              string
 	number          int
@@ -36,10 +37,11 @@ func newAttempt(s *supervisor) *attempt {
 	if a.native {
 		parent = s.generation.ctx
 	}
-	a.Context, a.cancel = context.WithCancelCause(parent)
+	a.untimed, a.cancel = context.WithCancelCause(parent)
+	a.Context = a.untimed
 
 	if d := s.plan.options.AttemptTimeout; d > 0 {
-		inner, release := context.WithTimeoutCause(a.Context, d, ErrAttemptTimeout)
+		inner, release := context.WithTimeoutCause(a.untimed, d, ErrAttemptTimeout)
 		cancel := a.cancel
 		a.Context, a.cancel = inner, func(cause error) { cancel(cause); release() }
 	}
@@ -127,12 +129,10 @@ func (a *attempt) judge(err error) outcome {
 // failedBefore returns why the attempt has failed whatever it returns, nil if it has not: it ran for too long, or was not ready or
 // silent for too long, and nobody had told it to stop before.
 func (a *attempt) failedBefore() error {
-	switch cause := context.Cause(a); {
-	case cause == nil:
-		return nil
-	case same(cause, ErrAttemptTimeout):
+	switch overran, cause := a.watch.overran(), context.Cause(a); {
+	case overran:
 		return ErrAttemptTimeout
-	case a.isTold():
+	case cause == nil, a.isTold():
 		return nil
 	case same(cause, ErrHeartbeatMissed), same(cause, ErrNotReady):
 		return cause
@@ -164,6 +164,7 @@ func (e *causedError) Unwrap() []error { return []error{e.cause, e.err} }
 // judgePanic sets the outcome of an attempt that panicked with value; nil means a Goexit. The stack still shows where it came from.
 func (a *attempt) judgePanic(value any) {
 	caught := newPanicError(value)
+	a.watch.overran() // is told before
 	if value == nil {
 		a.supervisor.outcome.stack = string(caught.Stack)
 		return

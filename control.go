@@ -122,7 +122,11 @@ func (s *supervisor) sleep(until time.Time, look time.Duration) bool {
 		return s.idle(nil)
 	}
 
-	left := func() time.Duration { return min(time.Until(until), look) }
+	return s.sleepWhile(func() time.Duration { return min(time.Until(until), look) })
+}
+
+// sleepWhile waits as long as there is time left, which is asked again each time that what was left has passed.
+func (s *supervisor) sleepWhile(left func() time.Duration) bool {
 	timer := time.NewTimer(left())
 	defer timer.Stop()
 	for left() > 0 {

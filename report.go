@@ -70,9 +70,9 @@ type WorkerReport struct {
 // RunReport is one run of a worker with a schedule, its retries included.
 type RunReport struct {
 	StartedAt   time.Time    `json:"startedAt"`
-	EndedAt     time.Time    `json:"endedAt,omitzero"`
-	Status      WorkerStatus `json:"-"`           // in JSON its text, as "status"
-	ExecutionID string       `json:"executionId"` // of its last attempt
+	EndedAt     time.Time    `json:"endedAt,omitzero"` // of its last attempt, none while that is running
+	Status      WorkerStatus `json:"-"`                // Running, or how its last attempt has ended; in JSON its text, as "status"
+	ExecutionID string       `json:"executionId"`      // of its last attempt
 }
 
 // EventReport is one event of a worker.

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -87,23 +86,46 @@ func (s *supervisor) nextRun() (due time.Time, skipped int, err error) {
 
 	for due, err = s.askSchedule(due); err == nil && !due.IsZero() && due.Before(now); due, err = s.askSchedule(due) {
 		if skipped++; skipped > maxSkipped {
-			due = now.Add(-1) // what is due now is run
+			due = s.lastBefore(now, due)
 		}
 	}
 
 	return due, skipped, err
 }
 
+// lastBefore returns from when on to ask for what is due now or later, instead of after due. An interval keeps its beat.
+func (s *supervisor) lastBefore(now, due time.Time) time.Time {
+	now = now.Add(-1)
+	if d, ok := s.plan.options.Schedule.(every); ok {
+		return due.Add(now.Sub(due).Truncate(time.Duration(d)))
+	}
+
+	return now
+}
+
 func (s *supervisor) askSchedule(after time.Time) (due time.Time, err error) {
 	if err = guard(func() { due = s.plan.options.Schedule.Next(after) }); err != nil {
 		return time.Time{}, err
 	}
-	due = due.Round(0)
+	due = tellable(due.Round(0))
 	if !due.IsZero() && !due.After(after) {
 		return due, fmt.Errorf("next due time %s is not after %s", due.Format(time.RFC3339Nano), after.Format(time.RFC3339Nano))
 	}
 
 	return due, nil
+}
+
+// tellable returns a time as reports can tell it: RFC 3339 ends with the year 9999, and has no zones of more than a day.
+func tellable(due time.Time) time.Time {
+	if _, err := due.MarshalText(); err == nil {
+		return due
+	}
+	due = due.UTC()
+	if last := time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC); due.After(last) {
+		return last
+	}
+
+	return due
 }
 
 // skip tells of due times that have passed.
@@ -129,11 +151,14 @@ func (s *supervisor) endSchedule() {
 
 // failSchedule ends a worker whose schedule misbehaves.
 func (s *supervisor) failSchedule(err error) {
-	s.next = (*supervisor).finish
+	s.next = func(s *supervisor) { s.failSchedule(ErrGoexit) } // should the text of a panic's value end the goroutine
+	text := textOf(err)
 	err = fmt.Errorf("schedule %T: %w", s.plan.options.Schedule, err)
+
+	s.next = (*supervisor).finish
 	s.failure = &WorkerError{Worker: s.plan.name, ExecutionID: s.id, Attempt: s.number, Err: err}
 	s.gaveUp = s.mayBegin()
-	s.record(TransitionScheduleFailed, &detail{text: textOf(errors.Unwrap(err)), err: err})
+	s.record(TransitionScheduleFailed, &detail{text: text, err: err})
 }
 
 // lookAgain is how often a wait for a due time looks at the clock on the wall, which may be set, while the machine may be suspended.

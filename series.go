@@ -146,7 +146,7 @@ func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metri
 	}
 	moment := func(desc *prometheus.Desc, at time.Time) {
 		if !at.IsZero() {
-			gauge(desc, float64(at.UnixNano())/float64(time.Second))
+			gauge(desc, float64(at.Unix())+float64(at.Nanosecond())/float64(time.Second))
 		}
 	}
 	gauge(m.up, g.up)
