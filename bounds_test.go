@@ -613,7 +613,7 @@ func TestStopErrors(t *testing.T) {
 		"not at a timeout":          {whenTold(http.ErrServerClosed), []worker.WorkerExecutionOption{worker.WithStopErrors(closed), worker.WithAttemptTimeout(time.Second)}, nil, worker.Error},
 		"not at a missed heartbeat": {whenTold(http.ErrServerClosed), []worker.WorkerExecutionOption{worker.WithStopErrors(closed), worker.WithHeartbeat(time.Second)}, nil, worker.Error},
 		"not where it is not ready": {whenTold(http.ErrServerClosed), []worker.WorkerExecutionOption{worker.WithStopErrors(closed), worker.WithReadiness(time.Second)}, nil, worker.Error},
-		"not asked about a success": {drain, []worker.WorkerExecutionOption{worker.WithStopErrors(func(err error) bool { return err == nil })}, nil, worker.Success},
+		"not asked about a success": {untilTold, []worker.WorkerExecutionOption{worker.WithStopErrors(func(err error) bool { return err == nil })}, nil, worker.Success},
 		"not asked about a panic":   {func(ctx context.Context) error { <-ctx.Done(); panic(http.ErrServerClosed) }, []worker.WorkerExecutionOption{worker.WithStopErrors(closed)}, nil, worker.Error},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -612,9 +612,9 @@ func TestScheduleStops(t *testing.T) {
 		"after a run that gave up":       {failTwice, 110 * time.Minute, stop, "stopping before the next scheduled run", worker.Stopped},
 		"in the wait for a retry":        {fail, 61 * time.Minute, stop, "skipping restart on cancellation", worker.Stopped},
 		"in a run":                       {block, 61 * time.Minute, stop, "stopping execution attempt 1/2 on cancellation", worker.Stopped},
-		"in a run that ends well":        {drain, 61 * time.Minute, stop, "stopping execution attempt 1/2 with success", worker.Success},
+		"in a run that ends well":        {untilTold, 61 * time.Minute, stop, "stopping execution attempt 1/2 with success", worker.Success},
 		"the worker alone, between runs": {succeed, 90 * time.Minute, one, "stopping before the next scheduled run", worker.Stopped},
-		"the worker alone, in a run":     {drain, 61 * time.Minute, one, "stopping execution attempt 1/2 with success", worker.Success},
+		"the worker alone, in a run":     {untilTold, 61 * time.Minute, one, "stopping execution attempt 1/2 with success", worker.Success},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -641,8 +641,8 @@ func TestScheduleStops(t *testing.T) {
 
 func failTwice(context.Context) error { return errors.New("boom") }
 
-// drain ends well once it is told to stop.
-func drain(ctx context.Context) error { <-ctx.Done(); return nil }
+// untilTold ends well once it is told to stop.
+func untilTold(ctx context.Context) error { <-ctx.Done(); return nil }
 
 func TestRestartWorkerAsksTheScheduleAnew(t *testing.T) {
 	bubble(t, func(t *testing.T) {
