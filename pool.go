@@ -249,24 +249,28 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 	}
 
 	g := newGeneration(p, ctx)
-	workers, err := p.startGeneration(g)
+	supervisors, err := p.startGeneration(g)
 	if err != nil {
 		g.cancel(nil) // without the lock, since ctx's methods are user code
 		return nil, err
 	}
-	g.outer.noteNested(p)
-	g.logStart(workers)
+	g.logStart(len(supervisors))
+
+	// Each launches the next with its first event.
+	if len(supervisors) > 0 {
+		go supervisors[0].body()
+	}
 
 	return g, nil
 }
 
-// startGeneration launches the workers, and returns how many.
-func (p *WorkerPool) startGeneration(g *generation) (workers int, err error) {
+// startGeneration makes the workers ready to run, and returns them in order.
+func (p *WorkerPool) startGeneration(g *generation) ([]*supervisor, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	if err := p.startableLocked(); err != nil {
-		return 0, err
+		return nil, err
 	}
 
 	p.current = g
@@ -284,14 +288,11 @@ func (p *WorkerPool) startGeneration(g *generation) (workers int, err error) {
 		}
 		before = s
 	}
-	// Each launches the next with its first event.
-	if len(g.order) > 0 {
-		go g.order[0].body()
-	}
 	g.unwatch = context.AfterFunc(g.ctx, g.followContext)
+	g.outer.noteNested(p)
 	p.signalLocked()
 
-	return len(g.order), nil
+	return g.order[:len(g.order):len(g.order)], nil
 }
 
 // startableLocked returns why the pool cannot be started now, nil if it can.
