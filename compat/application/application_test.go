@@ -30,12 +30,16 @@ const (
 
 // What is new here, and in no way of the published module.
 var (
-	newFields   = []string{"stack"} // of a panic
+	newFields   = []string{"stack", "cause"} // of a panic, and of a cancellation
 	newFamilies = []string{
 		"orders_worker_consecutive_failures",
 		"orders_worker_execution_duration_seconds",
+		"orders_worker_gave_up",
 		"orders_worker_last_success_timestamp_seconds",
 		"orders_worker_panics_total",
+		"orders_worker_ready",
+		"orders_worker_started_timestamp_seconds",
+		"orders_worker_stop_timeouts_total",
 		"orders_worker_stuck",
 		"orders_worker_up",
 	}
