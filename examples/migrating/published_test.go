@@ -64,6 +64,7 @@ func TestPublishedStopped(t *testing.T) {
 		worker.WithWorker(worker.NewFuncWorker("mailer", block)),
 	)
 	require.NoError(t, pool.Start(t.Context()))
+	require.NoError(t, pool.WaitReady(t.Context()))
 	require.NoError(t, pool.Stop())
 
 	execution, err := pool.Execution("mailer")
