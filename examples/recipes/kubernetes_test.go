@@ -37,14 +37,14 @@ func newPool(listener net.Listener, mailer worker.Worker) *worker.WorkerPool {
 
 	// The probes are answered until all other workers have ended.
 	return pool.Register(worker.NewWorkerRegistration(
-		newServer(listener, workerhttp.NewHandler(pool)),
+		newServer("http", listener, workerhttp.NewHandler(pool)),
 		worker.WithStopStage(1),
 		worker.WithStopPoolOnFailure(),
 	))
 }
 
-func newServer(listener net.Listener, handler http.Handler) worker.Worker {
-	return worker.NewFuncWorker("http", func(ctx context.Context) error {
+func newServer(name string, listener net.Listener, handler http.Handler) worker.Worker {
+	return worker.NewFuncWorker(name, func(ctx context.Context) error {
 		server := &http.Server{Handler: handler}
 		failed := make(chan error, 1)
 		go func() { failed <- server.Serve(listener) }()
