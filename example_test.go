@@ -386,3 +386,51 @@ func ExampleWorkerPool_Report() {
 	// Output:
 	// mailer success 2 3 no connection
 }
+
+// A migration, then a cache that warms up, then the API.
+func ExampleWithDependsOn() {
+	migrate := func(context.Context) error { fmt.Println("migrated"); return nil }
+	warm := func(ctx context.Context) error {
+		fmt.Println("warm")
+		worker.Ready(ctx)
+		<-ctx.Done()
+
+		return ctx.Err()
+	}
+	serve := func(ctx context.Context) error { <-ctx.Done(); fmt.Println("served"); return ctx.Err() }
+
+	pool := worker.NewWorkerPool(
+		worker.WithWorker(worker.NewFuncWorker("migration", migrate), worker.WithReadyOnSuccess()),
+		worker.WithWorker(worker.NewFuncWorker("cache", warm), worker.WithReadiness(time.Minute), worker.WithDependsOn("migration")),
+		worker.WithWorker(worker.NewFuncWorker("api", serve), worker.WithDependsOn("cache")),
+	)
+	_ = pool.Start(context.Background())
+	fmt.Println("ready:", pool.WaitReady(context.Background()))
+	_ = pool.Stop()
+	// Output:
+	// migrated
+	// warm
+	// ready: <nil>
+	// served
+}
+
+// Work at due times, each run bounded and retried.
+func ExampleWithSchedule() {
+	done := make(chan struct{}, 1)
+	report := func(context.Context) error { done <- struct{}{}; return nil }
+
+	pool := worker.NewWorkerPool(
+		worker.WithWorker(worker.NewFuncWorker("report", report),
+			worker.WithSchedule(worker.Every(time.Millisecond)), // or any cron parser's: Next(time.Time) time.Time
+			worker.WithAttemptTimeout(time.Minute),
+			worker.WithMaxExecutionsAttempts(3),
+		),
+	)
+	_ = pool.Start(context.Background())
+	<-done
+	<-done
+	fmt.Println("ran twice")
+	_ = pool.Stop()
+	// Output:
+	// ran twice
+}
