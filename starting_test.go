@@ -312,6 +312,7 @@ func TestReadyIsForTheInnermostAttemptOnly(t *testing.T) {
 		worker.Ready(t.Context())
 		require.NoError(t, outer.Start(t.Context()))
 		time.Sleep(30 * time.Second)
+		synctest.Wait()
 		assert.True(t, execution(t, inner, "inner").Ready())
 		assert.False(t, execution(t, outer, "outer").Ready())
 		assert.False(t, outer.Health().Ready)
