@@ -15,6 +15,7 @@ type attempt struct {
 	context.Context // ends with the attempt; a child of the pool's, so that nothing nests
 	supervisor      *supervisor
 	cancel          context.CancelCauseFunc
+	untimed         context.Context // the same without its deadline, nil if it has none of its own
 	id              string
 	number          int
 	native          bool // it sees the end of Start's context at once
@@ -25,7 +26,7 @@ type attempt struct {
 	said     atomic.Bool                     // that it is ready
 	span     atomic.Pointer[oteltrace.SpanContext]
 	nested   atomic.Pointer[nestedPools]
-	runAt    atomic.Int64               // when Run began last, in nanoseconds after startedAt; 0 if it has not
+	runAt    atomic.Int64               // when Run began last, in nanoseconds after startedAt and one more; 0 if it has not, or nobody asks
 	panicked atomic.Pointer[PanicError] // of a Run that a middleware called on another goroutine
 }
 
@@ -41,6 +42,7 @@ func newAttempt(s *supervisor) *attempt {
 	if d := s.plan.options.AttemptTimeout; d > 0 {
 		inner, release := context.WithTimeoutCause(a.Context, d, ErrAttemptTimeout)
 		cancel := a.cancel
+		a.untimed = a.Context
 		a.Context, a.cancel = inner, func(cause error) { cancel(cause); release() }
 	}
 
@@ -130,7 +132,7 @@ func (a *attempt) failedBefore() error {
 	switch cause := context.Cause(a); {
 	case cause == nil:
 		return nil
-	case same(cause, ErrAttemptTimeout):
+	case a.timedOut():
 		return ErrAttemptTimeout
 	case a.isTold():
 		return nil
@@ -139,6 +141,11 @@ func (a *attempt) failedBefore() error {
 	default:
 		return nil
 	}
+}
+
+// timedOut reports whether the attempt has run into its own deadline. That of an attempt around its pool is a stop.
+func (a *attempt) timedOut() bool {
+	return a.untimed != nil && same(context.Cause(a), ErrAttemptTimeout) && !same(context.Cause(a.untimed), ErrAttemptTimeout)
 }
 
 // isTold reports whether the worker was told to stop. It asks what the pool did, never the error that a worker returned.
@@ -164,11 +171,10 @@ func (e *causedError) Unwrap() []error { return []error{e.cause, e.err} }
 // judgePanic sets the outcome of an attempt that panicked with value; nil means a Goexit. The stack still shows where it came from.
 func (a *attempt) judgePanic(value any) {
 	caught := newPanicError(value)
-	if value == nil {
-		a.supervisor.outcome.stack = string(caught.Stack)
-		return
+	a.supervisor.outcome.stack = string(caught.Stack) // also where the value's own method exits
+	if value != nil {
+		a.supervisor.outcome = panickedWith(caught)
 	}
-	a.supervisor.outcome = panickedWith(caught)
 }
 
 func panickedWith(caught *PanicError) outcome {

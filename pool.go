@@ -142,6 +142,7 @@ func (p *WorkerPool) admissibleLocked(g *generation, planned *plan) error {
 func (p *WorkerPool) placeLocked(planned *plan) {
 	planned.series = p.options.Metrics.join(planned)
 	if old, replaced := p.plans[planned.name]; replaced {
+		planned.execution.Store(old.execution.Load()) // which the pool tells of until the next start
 		p.removeLocked(old)
 		p.options.Metrics.leave(old)
 	}

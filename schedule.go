@@ -132,7 +132,7 @@ func (s *supervisor) failSchedule(err error) {
 	err = fmt.Errorf("schedule %T: %w", s.plan.options.Schedule, err)
 	s.failure = &WorkerError{Worker: s.plan.name, ExecutionID: s.id, Attempt: s.number, Err: err}
 	s.gaveUp = s.mayBegin()
-	s.record(TransitionScheduleFailed, &detail{text: textOf(errors.Unwrap(err)), err: err})
+	s.record(TransitionScheduleFailed, &detail{text: textOf(errors.Unwrap(err)), err: err, errText: textOf(err)})
 }
 
 // lookAgain is how often a wait for a due time looks at the clock on the wall, which may be set, while the machine may be suspended.

@@ -38,6 +38,7 @@ func newWatch(a *attempt) *watch {
 		w.onDone = context.AfterFunc(a.Context, func() { w.do(w.timeOut) })
 	}
 	if len(options.Middlewares) == 0 {
+		a.beganRun(time.Now())
 		w.expectHealthLocked(options.HealthyAfter)
 	}
 
@@ -78,18 +79,22 @@ func (w *watch) end() {
 
 // timeOut tells that the attempt's context has run into its deadline, if that is why it is done.
 func (w *watch) timeOut() {
-	if s := w.a.supervisor; same(context.Cause(w.a), ErrAttemptTimeout) {
+	if s := w.a.supervisor; w.a.timedOut() {
 		s.record(TransitionTimedOut, &detail{text: s.plan.options.AttemptTimeout.String(), err: ErrAttemptTimeout})
 	}
 }
 
 // noteRun notes that Run begins, from when on it may become healthy.
 func (a *attempt) noteRun(at time.Time) {
-	a.runAt.Store(max(int64(at.Sub(a.startedAt)), 1))
+	a.beganRun(at)
 
 	if w := a.watch; w != nil {
 		w.do(func() { w.expectHealthLocked(a.supervisor.plan.options.HealthyAfter) })
 	}
+}
+
+func (a *attempt) beganRun(at time.Time) {
+	a.runAt.Store(int64(at.Sub(a.startedAt)) + 1)
 }
 
 // expectHealthLocked ends the row of failures, if there is one, once Run has lasted for d. With a heartbeat it takes a beat to tell.
@@ -115,8 +120,7 @@ func (a *attempt) healthy(now time.Time) bool {
 	if options.Heartbeat > 0 && a.watch != nil {
 		now = a.watch.heartbeat.lastBeat(a.startedAt)
 	}
-	ran := now.Sub(a.startedAt) - time.Duration(a.runAt.Load())
-	wrapped := len(options.Middlewares) > 0
+	began := a.runAt.Load()
 
-	return ran >= options.HealthyAfter && (!wrapped || a.runAt.Load() > 0)
+	return began > 0 && now.Sub(a.startedAt)-time.Duration(began-1) >= options.HealthyAfter
 }
