@@ -227,6 +227,20 @@ func TestReportOfAFailedSchedule(t *testing.T) {
 	})
 }
 
+// A pool that is started in an attempt that is told to stop may have stopped before its Start returns.
+func TestNestedPoolThatStopsBeforeItsStartReturns(t *testing.T) {
+	t.Parallel()
+	for range 2000 {
+		outer := newPool(t, worker.WithWorker(do("outer", func(ctx context.Context) error {
+			<-ctx.Done()
+
+			return newPool(t).Start(ctx)
+		})))
+		require.NoError(t, outer.Start(t.Context()))
+		require.NoError(t, outer.Stop())
+	}
+}
+
 // hangs makes a failure of a bubble whose goroutines wait for each other, instead of the end of the whole test run.
 func hangs(t *testing.T) {
 	if value := recover(); value != nil {

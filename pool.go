@@ -254,7 +254,6 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 		g.cancel(nil) // without the lock, since ctx's methods are user code
 		return nil, err
 	}
-	g.outer.noteNested(p)
 
 	return g, nil
 }
@@ -268,6 +267,7 @@ func (p *WorkerPool) startGeneration(g *generation) error {
 	}
 
 	p.current = g
+	g.outer.noteNested(p) // before a stop can forget it
 	g.supervisors = make(map[string]*supervisor, len(p.order))
 	g.order = make([]*supervisor, 0, len(p.order))
 	for _, planned := range p.order {
