@@ -26,7 +26,7 @@ type attempt struct {
 	said     atomic.Bool                     // that it is ready
 	span     atomic.Pointer[oteltrace.SpanContext]
 	nested   atomic.Pointer[nestedPools]
-	runAt    atomic.Int64               // when Run began last, in nanoseconds after startedAt; 0 if it has not
+	runAt    atomic.Int64               // when Run began last, in nanoseconds after startedAt and one more; 0 if it has not, or nobody asks
 	panicked atomic.Pointer[PanicError] // of a Run that a middleware called on another goroutine
 }
 
@@ -164,12 +164,11 @@ func (e *causedError) Unwrap() []error { return []error{e.cause, e.err} }
 // judgePanic sets the outcome of an attempt that panicked with value; nil means a Goexit. The stack still shows where it came from.
 func (a *attempt) judgePanic(value any) {
 	caught := newPanicError(value)
-	a.watch.overran() // is told before
-	if value == nil {
-		a.supervisor.outcome.stack = string(caught.Stack)
-		return
+	a.watch.overran()                                 // is told before
+	a.supervisor.outcome.stack = string(caught.Stack) // also where the value's own method exits
+	if value != nil {
+		a.supervisor.outcome = panickedWith(caught)
 	}
-	a.supervisor.outcome = panickedWith(caught)
 }
 
 func panickedWith(caught *PanicError) outcome {

@@ -145,14 +145,18 @@ func (s *supervisor) failNeedsLocked(dependency *supervisor) {
 // failureText is the text of what a worker has ended with, which must not ask a user's error for it under the pool's lock.
 func (s *supervisor) failureText() string {
 	text := read(&s.execution, &s.execution.lastErrorText)
-	switch s.failure.(type) {
-	case nil:
+	failure, own := s.failure.(*WorkerError)
+	switch {
+	case s.failure == nil:
 		return ErrWorkerStopped.Error()
-	case *WorkerError:
-		return "worker " + s.plan.name + ": " + text
-	default:
+	case !own:
 		return text
 	}
+	if _, panicked := failure.Err.(*PanicError); panicked {
+		text = panicText + text
+	}
+
+	return "worker " + s.plan.name + ": " + text
 }
 
 // awaitDependencies announces the wait for the workers that this one depends on, if one of them has not been ready yet.

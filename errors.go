@@ -55,8 +55,10 @@ func newPanicError(value any) *PanicError {
 
 // Error returns the recovered value as %v prints it.
 func (e *PanicError) Error() string {
-	return "recovered panic: " + printed(e.Value)
+	return panicText + printed(e.Value)
 }
+
+const panicText = "recovered panic: "
 
 // Unwrap returns the recovered value where that is an error, and nil otherwise.
 func (e *PanicError) Unwrap() error {

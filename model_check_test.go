@@ -22,7 +22,8 @@ func (w *world) check() {
 	lives := w.lives()
 	w.checkEnds(lives)
 	w.checkEndings(lives)
-	w.checkHeartbeats(lives)
+	w.checkWatches(lives)
+	w.checkDependencies(lives)
 	w.checkLateReturns()
 	w.checkExecutions(lives)
 	w.checkReports(lives)
@@ -39,7 +40,7 @@ func (w *world) lives() map[string][]*life {
 			if next == 0 {
 				next = len(told)
 			}
-			l, err := replay(w.spec(name), told[:next])
+			l, err := w.replay(w.spec(name), told[:next])
 			if err != nil {
 				w.violated("%v", err)
 			}
@@ -75,13 +76,14 @@ func (w *world) checkEnds(lives map[string][]*life) {
 func (w *world) checkEndings(lives map[string][]*life) {
 	for _, spec := range w.plan.workers {
 		var told []step
+		starts := map[string]time.Time{}
 		for _, l := range lives[spec.name] {
-			for i, s := range l.steps {
-				if s.rule.endsAttempt() {
+			for _, s := range l.steps {
+				switch {
+				case s.rule.kind == "starting":
+					starts[s.ExecutionID] = s.At
+				case s.rule.endsAttempt():
 					told = append(told, s)
-				}
-				if s.rule.kind == "succeeded" && l.steps[i-1].rule.kind == "heartbeatMissed" && !w.stopping(s.At) {
-					w.violated("%s was stuck to the end, and succeeded: %+v", spec.name, s.Transition)
 				}
 			}
 		}
@@ -95,7 +97,7 @@ func (w *world) checkEndings(lives map[string][]*life) {
 			if err := ending.matches(told[i]); err != nil {
 				w.violated("%v", err)
 			}
-			if ending.attempt.id != told[i].ExecutionID || !ending.attempt.started.Equal(startOf(lives[spec.name], told[i])) && w.plan.pool.punctual() {
+			if ending.attempt.id != told[i].ExecutionID || !ending.attempt.started.Equal(starts[ending.attempt.id]) && w.plan.pool.punctual() {
 				w.violated("attempt %s of %s was told of as %+v", ending.attempt.id, spec.name, told[i].Transition)
 			}
 			w.checkCancelled(spec, ending.attempt, told[i])
@@ -103,21 +105,9 @@ func (w *world) checkEndings(lives map[string][]*life) {
 	}
 }
 
-func startOf(lives []*life, ended step) (at time.Time) {
-	for _, l := range lives {
-		for _, s := range l.steps {
-			if s.rule.kind == "starting" && s.ExecutionID == ended.ExecutionID {
-				at = s.At
-			}
-		}
-	}
-
-	return at
-}
-
 // checkCancelled checks that a worker was stopped if, and only if, it was told to, and that nothing follows then.
 func (w *world) checkCancelled(spec *workerSpec, a *attempt, s step) {
-	if s.rule.kind == "cancelled" && a.toldAt.IsZero() && context.Cause(a.ctx) != worker.ErrHeartbeatMissed {
+	if s.rule.kind == "cancelled" && a.toldAt.IsZero() && !(isFailure(context.Cause(a.ctx)) && w.maybeTold(a)) {
 		w.violated("%s was cancelled by nobody: %+v", spec.name, s.Transition)
 	}
 	if a.toldAt.IsZero() {
@@ -130,30 +120,94 @@ func (w *world) checkCancelled(spec *workerSpec, a *attempt, s step) {
 	}
 }
 
-// checkHeartbeats checks that who is silent is missed, and who beats is not.
-func (w *world) checkHeartbeats(lives map[string][]*life) {
-	missed := map[string]bool{}
+// checkWatches checks that who is silent, not ready or running for too long is found, and nobody else.
+func (w *world) checkWatches(lives map[string][]*life) {
+	told := map[string][]string{} // by execution id, the kinds
 	for _, all := range lives {
 		for _, l := range all {
 			for _, s := range l.steps {
-				if s.rule.kind == "heartbeatMissed" {
-					missed[s.ExecutionID] = true
-				}
+				told[s.ExecutionID] = append(told[s.ExecutionID], s.rule.kind)
 			}
 		}
 	}
 
 	for _, endings := range w.endings {
 		for _, ending := range endings {
-			a := ending.attempt
-			if missed[a.id] && a.lively && a.spec.heartbeat > 0 && a.toldAt.IsZero() && a.quietFor() < a.spec.heartbeat/2 {
-				w.violated("%s was missed although it beat", a.spec.name)
-			}
-			if !missed[a.id] && a.silent && a.busyFor() > a.spec.heartbeat*13/10 {
-				w.violated("%s was silent for %s, and not missed", a.spec.name, a.busyFor())
+			if err := ending.attempt.watched(ending, told[ending.attempt.id]); err != nil {
+				w.violated("%s (%v): %v", ending.attempt.spec.name, told[ending.attempt.id], err)
 			}
 		}
 	}
+}
+
+// watched checks what was told of an attempt while it lasted.
+func (a *attempt) watched(ending ending, kinds []string) error {
+	took := a.endedAt.Sub(a.started)
+	has := func(kind string) bool { return slices.Contains(kinds, kind) }
+	heartbeat, within, timeout := a.spec.heartbeat, a.spec.within(), a.spec.timeout()
+	switch {
+	case has("heartbeatMissed") && a.lively && a.quietFor() < heartbeat/2:
+		return fmt.Errorf("it was missed although it beat")
+	case !a.spec.punctual() || a.spoiled:
+		return nil
+	case !has("heartbeatMissed") && a.silent && took > heartbeat*13/10:
+		return fmt.Errorf("it was silent for %s, and not missed", took)
+	case !has("timedOut") && timeout > 0 && took > timeout && a.aliveFor(timeout):
+		return fmt.Errorf("it ran for %s, and has not timed out", took)
+	case a.spec.readiness == nil || ending.kind == "goexited":
+		return nil
+	case a.said != has("ready"):
+		return fmt.Errorf("it has said that it is ready: %v", a.said)
+	case !a.said && !has("notReady") && within > 0 && took > within && a.aliveFor(within):
+		return fmt.Errorf("it was not ready for %s, which was not told", took)
+	}
+
+	return nil
+}
+
+// aliveFor returns whether the attempt's context was alive for longer than d.
+func (a *attempt) aliveFor(d time.Duration) bool {
+	for _, at := range []time.Time{a.toldAt, a.failedAt} {
+		if !at.IsZero() && at.Sub(a.started) <= d {
+			return false
+		}
+	}
+
+	return true
+}
+
+// checkDependencies checks that no attempt began before what it depends on had been ready, since the start of the pool.
+func (w *world) checkDependencies(lives map[string][]*life) {
+	for _, spec := range w.plan.workers {
+		for _, l := range lives[spec.name] {
+			at := slices.IndexFunc(l.steps, func(s step) bool { return s.rule.kind == "starting" })
+			if at < 0 {
+				continue
+			}
+			since := time.Time{}
+			for _, t := range w.starts {
+				// One in the same moment may have come later, but for the last.
+				if t.Before(l.steps[0].At) || t.Equal(l.steps[0].At) && t.Equal(w.starts[len(w.starts)-1]) {
+					since = later(since, t)
+				}
+			}
+			for _, name := range spec.dependsOn {
+				if !slices.ContainsFunc(lives[name], func(other *life) bool { return other.wasReady(since, l.steps[at].At) }) {
+					w.violated("%s began at +%s before %s was ready", spec.name, l.steps[at].At.Sub(start), name)
+				}
+			}
+		}
+	}
+}
+
+func (l *life) wasReady(from, to time.Time) bool {
+	for i, r := range l.reports {
+		if s := l.steps[i]; r.Ready && !s.At.Before(from) && !s.At.After(to) {
+			return true
+		}
+	}
+
+	return false
 }
 
 // checkLateReturns checks that the end of each worker was told of that a stop did not wait for, and of no others.
@@ -172,7 +226,7 @@ func (w *world) checkLateReturns() {
 
 	for name, told := range w.told {
 		for _, t := range told {
-			if r, _ := ruleOf(t); r.kind == "returnedLate" && len(w.overdue[name]) == 0 {
+			if r, _ := ruleOf(t); r.kind == "returnedLate" && len(w.overdue[name]) == 0 && w.plan.pool.stopTimeout <= 0 {
 				w.violated("%s has returned late for no stop: %+v", name, t)
 			}
 		}
@@ -189,7 +243,7 @@ func (w *world) checkExecutions(lives map[string][]*life) {
 			}
 			for i, event := range events {
 				s := l.steps[i+e.DroppedEvents()]
-				if event.ExecutionId() != s.ExecutionID || event.Message() != s.Message || !event.Timestamp().Equal(s.At) {
+				if event.ExecutionId() != s.ExecutionID || event.Message() != cutText(s.Message) || !event.Timestamp().Equal(s.At) {
 					return false
 				}
 			}
@@ -209,7 +263,7 @@ func (w *world) checkExecutions(lives map[string][]*life) {
 func (w *world) checkInterrupted(l *life, stopAt time.Time) {
 	for i, s := range l.steps[1:] {
 		waiting := l.steps[i]
-		if waiting.rule.kind != "waiting" && waiting.rule.kind != "deferring" {
+		if !(rule{next: "waiting deferring scheduled pending"}).allows(waiting.rule.kind) {
 			continue
 		}
 		if told := later(waiting.At, stopAt); s.At.Sub(told) > 500*time.Millisecond {
@@ -233,7 +287,7 @@ func (w *world) checkReports(lives map[string][]*life) {
 			w.violated("report is not sorted")
 		}
 		for _, r := range report.Workers {
-			if !slices.ContainsFunc(lives[r.Name], func(l *life) bool { return l.had(r, w.stopping) }) && (len(r.Events) > 0 || r.Status != worker.Unknown) {
+			if !slices.ContainsFunc(lives[r.Name], func(l *life) bool { return l.had(report, r) }) && (len(r.Events) > 0 || r.Status != worker.Unknown) {
 				w.violated("no life of %s has this report:\n%s\nlives:%s", r.Name, asJSON(r), describeLives(lives[r.Name], r))
 			}
 		}
@@ -242,40 +296,77 @@ func (w *world) checkReports(lives map[string][]*life) {
 
 // had returns whether this was the report of the execution at a time. Who fails for the last time while it is stopping has not given
 // up, and which came first cannot be told from outside.
-func (l *life) had(r worker.WorkerReport, stopping func(time.Time) bool) bool {
+func (l *life) had(pool worker.PoolReport, r worker.WorkerReport) bool {
 	n := len(r.Events) + r.DroppedEvents
-	if n == 0 || n > len(l.steps) || l.steps[n-1].Message != r.Events[len(r.Events)-1].Message {
+	if n == 0 || n > len(l.reports) {
 		return false
+	}
+	for i, event := range r.Events {
+		s := l.steps[i+r.DroppedEvents]
+		if event != (worker.EventReport{At: s.At, ExecutionID: s.ExecutionID, Message: cutText(s.Message)}) {
+			return false
+		}
 	}
 
-	then := l.until(n)
-	want := then.report
-	want.DroppedEvents, want.Events = r.DroppedEvents, want.Events[r.DroppedEvents:]
-	if then.stack != (r.LastStack != "") {
+	want := l.reports[n-1]
+	if (want.LastStack == "none") != (r.LastStack == "") {
 		return false
 	}
-	want.LastStack = r.LastStack
-	want.GaveUp = want.GaveUp && (r.GaveUp || !stopping(r.Events[len(r.Events)-1].At))
+	want.DroppedEvents, want.Events, want.LastStack = r.DroppedEvents, r.Events, r.LastStack
+	want.Options, want.Nested, want.LastBeatAt, want.WaitingFor, want.Cause = r.Options, r.Nested, r.LastBeatAt, r.WaitingFor, r.Cause
+	if want.NextAttemptAt.Equal(r.NextAttemptAt) {
+		want.NextAttemptAt = r.NextAttemptAt // in its location
+	}
+	for _, name := range r.WaitingFor {
+		if !slices.Contains(l.spec.dependsOn, name) {
+			return false
+		}
+	}
+	stopping := l.world.stopping(l.steps[n-1].At)
+	want.GaveUp = want.GaveUp && (r.GaveUp || !stopping)
+	if want.ConsecutiveFailures < 0 || l.mayBeHealthy(want, r, pool.At) {
+		want.ConsecutiveFailures = r.ConsecutiveFailures
+	}
+	if r.Status == worker.Success && stopping {
+		want.Ready = r.Ready // it was told to stop before, or not
+	}
+	want.Live, want.Fine = healthOf(r, pool.State == worker.PoolStopping)
 
 	return reflect.DeepEqual(want, r)
 }
 
-// until is the life up to its first n steps.
-func (l *life) until(n int) *life {
-	transitions := make([]worker.Transition, n)
-	for i, s := range l.steps[:n] {
-		transitions[i] = s.Transition
+// mayBeHealthy returns whether the row of failures that a report tells of is right for an attempt that has lasted for so long.
+func (l *life) mayBeHealthy(want, r worker.WorkerReport, at time.Time) bool {
+	healthy := l.spec.healthy()
+	a := l.world.attemptOf(r.ExecutionID)
+	if healthy <= 0 || a == nil || a.spoiled || r.Status != worker.Running && r.Status != worker.Stuck {
+		return false
 	}
-	then, _ := replay(l.spec, transitions)
 
-	return then
+	return r.ConsecutiveFailures == 0 && at.Sub(a.started) >= healthy
+}
+
+// healthOf is the reference of what probes say of a worker.
+func healthOf(r worker.WorkerReport, leaving bool) (live, fine bool) {
+	live = r.Status != worker.Stuck && (leaving || !r.StopPoolOnFailure || !r.GaveUp)
+	fine = r.Ready
+	switch r.Status {
+	case worker.Deferred:
+		fine = true
+	case worker.Waiting:
+		fine = r.ConsecutiveFailures == 0
+	case worker.Stopped, worker.Success:
+		fine = r.Ready || r.Cause == worker.ErrWorkerStopped.Error()
+	}
+
+	return live || r.Optional, fine || r.Optional
 }
 
 func describeLives(lives []*life, r worker.WorkerReport) string {
 	text := ""
 	for _, l := range lives {
-		if n := len(r.Events) + r.DroppedEvents; n <= len(l.steps) {
-			text += "\n" + asJSON(l.until(n).report)
+		if n := len(r.Events) + r.DroppedEvents; n > 0 && n <= len(l.reports) {
+			text += "\n" + asJSON(l.reports[n-1])
 		}
 	}
 
@@ -323,11 +414,14 @@ func (w *world) checkLogs() {
 			l := logged[name][i]
 			r, values := ruleOf(t)
 			want := line{r.level, t.Worker, t.ExecutionID, t.Message, "", l.Stack}
-			hasStack := r.kind == "panicked" || r.kind == "goexited" || r.kind == "heartbeatMissed"
-			if r.kind == "failed" {
+			switch {
+			case r.kind == "failed" && t.Err == error((*panickyError)(nil)): // which zerolog leaves out
+			case r.kind == "failed":
 				want.Error = values[2]
+			case r.hasError() && t.Stack == "":
+				want.Error = t.Err.Error()
 			}
-			if l != want || hasStack != (l.Stack != "") {
+			if l != want || l.Stack != t.Stack || (r.kind == "panicked" || r.kind == "goexited") && t.Stack == "" {
 				w.violated("told %+v, logged %+v", t, l)
 			}
 		}
@@ -337,7 +431,8 @@ func (w *world) checkLogs() {
 // aside returns whether a log record is about something else than a transition.
 func aside(message string) bool {
 	switch message {
-	case "at work", "worker execution id generator failed, using a default id", "worker backoff failed, using the default",
+	case "at work", "worker has not stopped in time", "worker execution id generator failed, using a default id",
+		"worker backoff failed, using the default",
 		"worker pool listener panicked: a quirk":
 		return true
 	}
@@ -356,11 +451,19 @@ func ruleOf(t worker.Transition) (rule, []string) {
 	return rule{}, nil
 }
 
-// checkMetrics compares all samples with what the listener was told. Workers of one label share theirs.
+// checkMetrics compares all samples with what the listener was told. Workers of one label share theirs, and those that were unregistered
+// have taken them away.
 func (w *world) checkMetrics(lives map[string][]*life) {
+	forgotten := map[string]bool{}
+	for name := range w.forgotten {
+		forgotten[worker.Sanitize(name)] = true
+	}
 	want := map[string]float64{}
 	for name, all := range lives {
 		label := worker.Sanitize(name)
+		if forgotten[label] {
+			continue
+		}
 		for _, l := range all {
 			for _, s := range l.steps {
 				if s.rule.counter != "" {
@@ -374,10 +477,15 @@ func (w *world) checkMetrics(lives map[string][]*life) {
 				}
 			}
 		}
-		if label == name { // no other worker has it
-			last := all[len(all)-1].report
-			want["worker_consecutive_failures "+label] = float64(last.ConsecutiveFailures)
+	}
+	for _, r := range w.pool.Report().Workers {
+		if label := worker.Sanitize(r.Name); label == r.Name && !forgotten[label] { // no other worker has it
+			want["worker_consecutive_failures "+label] = float64(r.ConsecutiveFailures)
+			if r.Cause != "" && (r.Status == worker.Stopped || r.Status == worker.Success) {
+				want["worker_consecutive_failures "+label] = 0
+			}
 			want["worker_up "+label], want["worker_stuck "+label] = 0, 0
+			want["worker_ready "+label], want["worker_gave_up "+label] = oneIf(r.Ready), oneIf(r.GaveUp)
 		}
 	}
 
@@ -388,10 +496,19 @@ func (w *world) checkMetrics(lives map[string][]*life) {
 		}
 	}
 	for key := range got {
-		if _, ok := want[key]; !ok && strings.HasPrefix(key, "worker_executions_total") {
+		label := key[strings.LastIndex(key, " ")+1:]
+		if _, ok := want[key]; !ok && strings.HasPrefix(key, "worker_executions_total") && !forgotten[label] {
 			w.violated("%s should not be there", key)
 		}
 	}
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+
+	return 0
 }
 
 // samples returns all samples by family and labels; of histograms their count.
@@ -427,13 +544,20 @@ func valueOf(m *dto.Metric) float64 {
 func (w *world) epilogue() {
 	w.mayStop()
 	w.stopForGood()
+	for i := range w.plan.workers {
+		w.perform(operation{verb: register, worker: i})
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 
-	if err := w.pool.Start(w.context(ctx)); err != nil {
-		if !w.poisoned.Load() {
-			w.violated("the pool does not start again: %v", err)
-		}
+	time.Sleep(time.Millisecond)
+	at := time.Now()
+	err := w.pool.Start(w.context(ctx))
+	if err != nil && strings.HasPrefix(err.Error(), "nil worker registration") { // which is told once
+		err = w.pool.Start(w.context(ctx))
+	}
+	if w.hasStarted(at, err); err != nil {
+		w.violated("the pool does not start again: %v", err)
 		return
 	}
 	time.Sleep(time.Second)
@@ -444,17 +568,97 @@ func (w *world) epilogue() {
 		}
 		time.Sleep(time.Second)
 	}
+	w.checkRequests()
 	synctest.Wait()
 	w.checkStarted()
+	w.checkHealth()
 
 	if w.plan.again {
 		cancel(errParent)
 		if err := w.pool.Wait(context.Background()); err != nil {
 			w.reported(err)
 		}
+		w.stopForGood()
+	} else {
+		w.checkDelay()
 	}
-	w.stopForGood()
 	w.checkWait()
+}
+
+// checkRequests makes requests of workers that overlap, and checks that the last one of each has won.
+func (w *world) checkRequests() {
+	before, last := w.pool.Executions(), map[string]verb{}
+	for _, op := range w.plan.asked {
+		name, registered := w.plan.workers[op.worker].name, w.pool.Registrations()
+		needed := slices.ContainsFunc(w.plan.workers, func(s *workerSpec) bool { return registered[s.name] != nil && slices.Contains(s.dependsOn, name) })
+		if w.perform(op); registered[name] != nil && (op.verb != unregister || !needed) {
+			last[name] = op.verb
+		}
+	}
+	if len(last) == 0 {
+		return
+	}
+	time.Sleep(5 * time.Second)
+	synctest.Wait()
+
+	for name, verb := range last {
+		e, err := w.pool.Execution(name)
+		status := worker.Unknown
+		if err == nil {
+			status = e.Status()
+		}
+		over := status == worker.Success || status == worker.Error || status == worker.Stopped
+		switch {
+		case w.plan.calls() || w.pool.State() != worker.PoolStarted:
+		case verb == restartWorker && (err != nil || e == before[name] || status == worker.Unknown),
+			verb == stopWorker && (err != nil || !over), verb == unregister && err == nil:
+			w.violated("the last request of %s was %s, but it is %s (%v)", name, verb, status, err)
+		}
+	}
+	for i := range w.plan.workers {
+		if last[w.plan.workers[i].name] == unregister {
+			w.perform(operation{verb: register, worker: i})
+		}
+	}
+	time.Sleep(time.Second)
+}
+
+// checkHealth checks that all that tells of the pool's health says the same.
+func (w *world) checkHealth() {
+	report, health := w.pool.Report(), w.pool.Health()
+	live, ready := true, report.State == worker.PoolStarted
+	for _, r := range report.Workers {
+		live = live && r.Live
+		ready = ready && r.Fine
+	}
+	if health.Live != live || health.Ready != ready {
+		w.violated("health %+v, but report %s", health, asJSON(report))
+	}
+
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := w.pool.WaitReady(now); (err == nil) != ready {
+		w.violated("WaitReady says %v, health %+v", err, health)
+	}
+}
+
+// checkDelay stops the pool, and checks that no worker is told before the stop's delay is over.
+func (w *world) checkDelay() {
+	at, delay := time.Now(), w.plan.pool.stopDelay
+	started := w.pool.State() == worker.PoolStarted
+	w.mu.Lock()
+	alive := slices.Collect(maps.Values(w.current))
+	w.mu.Unlock()
+	w.stopForGood()
+	if !started || w.plan.calls() || w.plan.pool.stopTimeout > 0 {
+		return
+	}
+
+	for _, a := range alive {
+		if a != nil && !a.toldAt.IsZero() && context.Cause(a.ctx) == worker.ErrPoolStopped && a.toldAt.Sub(at) < delay {
+			w.violated("%s was told to stop after %s, and not after %s", a.spec.name, a.toldAt.Sub(at), delay)
+		}
+	}
 }
 
 // stopForGood stops the pool until it has stopped.
@@ -497,17 +701,22 @@ func (w *world) checkStarted() {
 func (w *world) checkWait() {
 	var want, got []string
 	for _, r := range w.pool.Report().Workers {
-		if r.Status == worker.Error {
+		if r.Status == worker.Error && strings.Contains(r.LastError, ": dependency ") {
+			want = append(want, r.Name+" depends")
+		} else if r.Status == worker.Error {
 			want = append(want, fmt.Sprintf("%s #%d: %s", r.Name, r.Attempt, r.ExecutionID))
 		}
 	}
 
 	for _, err := range separate(w.pool.Wait(context.Background())) {
 		var failed *worker.WorkerError
-		if errors.As(err, &failed) {
+		if dependent, ok := err.(*worker.DependencyError); ok {
+			got = append(got, dependent.Worker+" depends")
+		} else if errors.As(err, &failed) {
 			got = append(got, fmt.Sprintf("%s #%d: %s", failed.Worker, failed.Attempt, failed.ExecutionID))
 		}
 	}
+	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(want, got) {
 		w.violated("Wait told of %q, want %q", got, want)

@@ -1,7 +1,9 @@
 package worker_test
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,68 +24,92 @@ type rule struct {
 	next    string // the kinds that may follow; "end" where the worker may have ended
 }
 
+// Kinds that may follow one another in many places.
 const (
-	outcomes = "succeeded failed panicked goexited cancelled"
-	end      = "end returnedLate"
+	outcomes    = " succeeded failed panicked goexited cancelled "
+	meanwhile   = " ready notReady timedOut heartbeatMissed heartbeatResumed " + outcomes // in an attempt
+	end         = " end returnedLate "
+	waitsForRun = " scheduled scheduleFailed "
+	nextRun     = waitsForRun + " skippedRuns scheduleEnded skippedWhileWaiting "
+	first       = waitsForRun + " starting scheduleUnused stoppedWhileDeferred " // attempts, or the wait for them
+	another     = " waiting starting skippedWhileWaiting "
+	decisions   = " exhausted skipped restartLimited "
 )
 
-// grammar is what may happen to a worker: its event log begins with deferring or starting, each event is followed by one that
-// its rule allows, and the last one of a worker that has ended allows the end. Each kind is decided by the one before it, so the
-// beginning of a log, and what is left of one whose oldest events were dropped, can be checked as well.
+// grammar is what may happen to a worker: each event is followed by one that its rule allows, and the last one of a worker that has
+// ended allows the end. Each kind is decided by the one before it, so the beginning of a log, and what is left of one whose oldest
+// events were dropped, can be checked as well.
 //
 // It is written down anew here, from the README, so that the library's own table is not checked against itself.
 var grammar = []rule{
-	{"deferring", worker.Deferred, "deferring execution attempt for {} seconds", "info", "", "starting stoppedWhileDeferred"},
+	{"pending", worker.Pending, "waiting for {} before first execution attempt", "info", "", "dependencyFailed deferring" + first},
+	{"dependencyFailed", worker.Error, "dependency {} failed", "error", "", end},
+	{"deferring", worker.Deferred, "deferring execution attempt for {} seconds", "info", "", first},
 	{"stoppedWhileDeferred", worker.Stopped, "stopping before first execution attempt", "info", "", end},
 
-	{"starting", worker.Running, "starting execution attempt {}/{}", "info", "started", "heartbeatMissed " + outcomes},
-	{"heartbeatMissed", worker.Stuck, "heartbeat missed for {}", "error", "", "heartbeatResumed " + outcomes},
-	{"heartbeatResumed", worker.Running, "heartbeat resumed", "info", "", "heartbeatMissed " + outcomes},
+	{"scheduled", worker.Waiting, "waiting until {} for the next scheduled run", "info", "", "starting stoppedWhileScheduled"},
+	{"stoppedWhileScheduled", worker.Stopped, "stopping before the next scheduled run", "info", "", end},
+	{"skippedRuns", keeps, "skipping {} scheduled runs", "warn", "", "scheduled"},
+	{"scheduleEnded", keeps, "schedule has ended", "info", "", end},
+	{"scheduleUnused", worker.Success, "schedule has ended", "info", "", end},
+	{"scheduleFailed", worker.Error, "schedule failed: {}", "error", "", end},
 
-	{"succeeded", worker.Success, "stopping execution attempt {}/{} with success", "info", "success", "restartingAfterSuccess exhausted skipped " + end},
-	{"failed", worker.Error, "stopping execution attempt {}/{} with error: {}", "error", "error", "restartingAfterError exhausted skipped permanent"},
-	{"panicked", worker.Error, "stopping execution attempt {}/{} with recovered panic: {}", "error", "error", "restartingAfterPanic exhausted skipped"},
-	{"goexited", worker.Error, "stopping execution attempt {}/{} with runtime.Goexit", "error", "error", "restartingAfterGoexit exhausted skipped"},
+	{"starting", worker.Running, "starting execution attempt {}/{}", "info", "started", meanwhile},
+	{"ready", keeps, "ready", "info", "", meanwhile},
+	{"notReady", keeps, "not ready within {}", "error", "", meanwhile},
+	{"timedOut", keeps, "attempt timed out after {}", "error", "", meanwhile},
+	{"heartbeatMissed", worker.Stuck, "heartbeat missed for {}", "error", "", meanwhile},
+	{"heartbeatResumed", worker.Running, "heartbeat resumed", "info", "", meanwhile},
+
+	{"succeeded", worker.Success, "stopping execution attempt {}/{} with success", "info", "success", "restartingAfterSuccess" + decisions + nextRun + end},
+	{"failed", worker.Error, "stopping execution attempt {}/{} with error: {}", "error", "error", "restartingAfterError permanent" + decisions},
+	{"panicked", worker.Error, "stopping execution attempt {}/{} with recovered panic: {}", "error", "error", "restartingAfterPanic" + decisions},
+	{"goexited", worker.Error, "stopping execution attempt {}/{} with runtime.Goexit", "error", "error", "restartingAfterGoexit" + decisions},
 	{"cancelled", worker.Stopped, "stopping execution attempt {}/{} on cancellation", "info", "stopped", end},
 
-	{"restartingAfterSuccess", keeps, "restarting after success", "info", "restarted", "waiting starting skippedWhileWaiting"},
-	{"restartingAfterError", keeps, "restarting after error", "info", "restarted", "waiting starting skippedWhileWaiting"},
-	{"restartingAfterPanic", keeps, "restarting after panic recovery", "info", "restarted", "waiting starting skippedWhileWaiting"},
-	{"restartingAfterGoexit", keeps, "restarting after runtime.Goexit", "info", "restarted", "waiting starting skippedWhileWaiting"},
+	{"restartingAfterSuccess", keeps, "restarting after success", "info", "restarted", another},
+	{"restartingAfterError", keeps, "restarting after error", "info", "restarted", another},
+	{"restartingAfterPanic", keeps, "restarting after panic recovery", "info", "restarted", another},
+	{"restartingAfterGoexit", keeps, "restarting after runtime.Goexit", "info", "restarted", another},
 	{"waiting", worker.Waiting, "waiting {} before execution attempt {}/{}", "info", "", "starting skippedWhileWaiting"},
 	{"skippedWhileWaiting", worker.Stopped, "skipping restart on cancellation", "info", "", end},
 
-	{"exhausted", keeps, "max execution attempts reached", "info", "", end},
+	{"exhausted", keeps, "max execution attempts reached", "info", "", nextRun + end},
+	{"restartLimited", keeps, "restart limit of {} within {} reached", "info", "", nextRun + end},
 	{"permanent", keeps, "permanent error, not restarting", "info", "", end},
 	{"skipped", keeps, "skipping restart on cancellation", "info", "", end},
 	{"returnedLate", keeps, "returned {} after its stop had timed out", "warn", "", "end"},
 }
 
 // begin precedes the first event of a worker.
-var begin = rule{kind: "begin", status: worker.Unknown, next: "deferring starting"}
+var begin = rule{kind: "begin", status: worker.Unknown, next: "pending dependencyFailed deferring" + first}
 
 func (r rule) allows(kind string) bool {
-	for next := range strings.FieldsSeq(r.next) {
-		if next == kind {
-			return true
-		}
-	}
-
-	return false
+	return strings.Contains(" "+r.next+" ", " "+kind+" ")
 }
 
-func (r rule) endsAttempt() bool { return rule{next: outcomes}.allows(r.kind) }
+func (r rule) endsAttempt() bool { return strings.Contains(outcomes, " "+r.kind+" ") }
 func (r rule) failure() bool     { return r.endsAttempt() && r.status == worker.Error }
 
-// following returns the rule of an event that follows another one, and what stands in the place of each {}.
-func (r rule) following(message string) (rule, []string, error) {
+// hasError returns whether a transition of this kind tells an error.
+func (r rule) hasError() bool {
+	return r.failure() || rule{next: "heartbeatMissed notReady timedOut dependencyFailed scheduleFailed"}.allows(r.kind)
+}
+
+// hasStack returns whether one tells a stack.
+func (r rule) hasStack() bool {
+	return rule{next: "panicked goexited heartbeatMissed"}.allows(r.kind)
+}
+
+// following returns the rule of a transition that follows another one, and what stands in the place of each {}.
+func (r rule) following(t worker.Transition) (rule, []string, error) {
 	for _, next := range grammar {
-		if values, ok := capture(next.text, message); ok && r.allows(next.kind) {
+		if values, ok := capture(next.text, t.Message); ok && next.kind == t.Kind.String() && r.allows(next.kind) {
 			return next, values, nil
 		}
 	}
 
-	return rule{}, nil, fmt.Errorf("%q may not follow %s", message, r.kind)
+	return rule{}, nil, fmt.Errorf("%s %q may not follow %s", t.Kind, t.Message, r.kind)
 }
 
 // mayEndWith returns whether a worker may have ended with this event.
@@ -119,6 +145,19 @@ func capture(pattern, text string) (values []string, ok bool) {
 	return values, text == ""
 }
 
+// cutText is a text as an execution keeps it: 4 KiB of it.
+func cutText(text string) string {
+	if len(text) <= 4096 {
+		return text
+	}
+	text = text[:4096-len("…")]
+	for text != strings.ToValidUTF8(text, "") {
+		text = text[:len(text)-1]
+	}
+
+	return text + "…"
+}
+
 // step is one transition with what the model makes of it.
 type step struct {
 	worker.Transition
@@ -128,24 +167,40 @@ type step struct {
 
 // life is what a listener was told of one execution, from the first transition on, and what follows from it.
 type life struct {
-	spec  *workerSpec
-	steps []step
+	world   *world
+	spec    *workerSpec
+	steps   []step
+	reports []worker.WorkerReport // as it must be after each step, but for its events
+	coming  []worker.Transition   // those after the current one
 
-	report    worker.WorkerReport // as it must be after the last step
-	stack     bool                // whether that has a stack
-	streak    int                 // attempts that count against the maximum
-	permanent bool                // whether the last attempt ended with a permanent error
-	waitUntil time.Time           // when the next attempt is due
+	report     worker.WorkerReport // as it must be after the last step
+	stack      bool                // whether that has a stack
+	streak     int                 // attempts that count against the maximum
+	row        int                 // failures in a row, as a backoff is asked with
+	permanent  bool                // whether the last attempt ended with a permanent error
+	waitUntil  time.Time           // when the next attempt is due
+	seen       []string            // the kinds of the transitions of the current attempt
+	restarts   []time.Time         // that count against the restart limit
+	due        time.Time           // of the last scheduled run
+	runBegins  bool                // whether the next attempt is the first of a run
+	skipped    string              // what the last step said of due times
+	succeeded  bool                // whether it has, as far as it is ready then
+	unknownRow bool                // whether the last attempt was healthy cannot be told
+	unknown    bool                // and so neither can the number of failures in a row
 }
 
 // replay makes the life of a worker of transitions, and checks each against the grammar, the status diagram and the worker's
 // options.
-func replay(spec *workerSpec, transitions []worker.Transition) (*life, error) {
-	l := &life{spec: spec, report: worker.WorkerReport{Name: spec.name, Events: []worker.EventReport{}}}
+func (w *world) replay(spec *workerSpec, transitions []worker.Transition) (*life, error) {
+	l := &life{world: w, spec: spec, report: worker.WorkerReport{Name: spec.name}}
 	l.report.MaxAttempts = spec.maxAttempts()
-	l.report.StopPoolOnFailure = spec.stopPool
+	l.report.StopPoolOnFailure, l.report.Optional = spec.stopPool, spec.optional
+	l.report.DependsOn = spec.dependsOn
+	l.report.Heartbeat = spec.heartbeat.Seconds()
+	l.report.Scheduled = spec.schedule != nil
 
 	for i, t := range transitions {
+		l.coming = transitions[i+1:]
 		if err := l.add(t); err != nil {
 			return l, fmt.Errorf("transition %d of %s, %+v: %w", i+1, spec.name, t, err)
 		}
@@ -163,7 +218,7 @@ func (l *life) last() rule {
 }
 
 func (l *life) add(t worker.Transition) error {
-	r, values, err := l.last().following(t.Message)
+	r, values, err := l.last().following(t)
 	if err != nil {
 		return err
 	}
@@ -176,9 +231,11 @@ func (l *life) add(t worker.Transition) error {
 	switch {
 	case t.Worker != l.spec.name:
 		return fmt.Errorf("of another worker")
+	case t.Level.String() != r.level:
+		return fmt.Errorf("level %s", t.Level)
 	case t.From != l.report.Status || t.To != want:
 		return fmt.Errorf("from %s to %s, want %s to %s", t.From, t.To, l.report.Status, want)
-	case (t.Err != nil) != (r.failure() || r.kind == "heartbeatMissed"):
+	case (t.Err != nil) != r.hasError():
 		return fmt.Errorf("error %v", t.Err)
 	}
 
@@ -186,6 +243,16 @@ func (l *life) add(t worker.Transition) error {
 		return err
 	}
 	l.steps = append(l.steps, now)
+	snapshot := l.report
+	snapshot.Runs = slices.Clone(l.report.Runs)
+	if l.unknown {
+		snapshot.ConsecutiveFailures = -1
+	}
+	if !l.stack {
+		snapshot.LastStack = "none"
+	}
+	snapshot.Ready = l.ready()
+	l.reports = append(l.reports, snapshot)
 
 	return nil
 }
@@ -197,26 +264,54 @@ func (l *life) apply(now step) error {
 		w.Since = now.At
 	}
 	w.Status, w.ExecutionID, w.NextAttemptAt = now.To, now.ExecutionID, time.Time{}
-	w.Events = append(w.Events, worker.EventReport{At: now.At, ExecutionID: now.ExecutionID, Message: now.Message})
+	skipped := l.skipped
+	l.skipped = ""
+	if now.rule.hasError() && now.To == worker.Error {
+		w.LastError, w.LastErrorAt = l.errorText(now), now.At
+	}
 
-	switch {
-	case now.rule.kind == "deferring":
+	switch now.rule.kind {
+	case "deferring":
 		l.waitFor(now, seconds(l.spec.deferral()))
-	case now.rule.kind == "waiting":
+	case "waiting":
 		return l.wait(now)
-	case now.rule.kind == "starting":
+	case "scheduled":
+		return l.schedule(now, skipped)
+	case "skippedRuns":
+		l.skipped = now.values[0]
+	case "starting":
 		return l.start(now)
-	case now.rule.endsAttempt():
+	case "ready", "notReady", "timedOut", "heartbeatMissed", "heartbeatResumed":
+		return l.meanwhile(now)
+	case "succeeded", "failed", "panicked", "goexited", "cancelled":
 		l.endAttempt(now)
-	case now.rule.kind == "heartbeatMissed":
-		l.stack = true
-	case now.rule.kind == "returnedLate", now.rule.kind == "heartbeatResumed", now.rule.kind == "skippedWhileWaiting",
-		now.rule.kind == "stoppedWhileDeferred":
+	case "pending":
+		return l.pend(now)
+	case "dependencyFailed":
+		return l.failDependency(now)
+	case "scheduleUnused":
+		l.succeeded = true
+	case "scheduleFailed":
+		w.GaveUp = true
+	case "scheduleEnded":
+		w.GaveUp = now.To == worker.Error
+	case "returnedLate", "skippedWhileWaiting", "stoppedWhileDeferred", "stoppedWhileScheduled":
 	default:
 		return l.decide(now)
 	}
 
 	return l.numbered(now, w.Attempt)
+}
+
+func (l *life) errorText(now step) string {
+	switch now.rule.kind {
+	case "dependencyFailed", "scheduleFailed":
+		return cutText(now.Err.Error())
+	case "goexited":
+		return worker.ErrGoexit.Error()
+	default:
+		return cutText(now.values[2])
+	}
 }
 
 // numbered checks the number of the attempt, and the maximum where the text has it.
@@ -236,17 +331,80 @@ func (l *life) numbered(now step, attempt int) error {
 	return nil
 }
 
-func (l *life) start(now step) error {
-	switch {
-	case now.At.Before(l.waitUntil):
-		return fmt.Errorf("started %s early", l.waitUntil.Sub(now.At))
-	case l.spec.pool.punctual() && !l.waitUntil.IsZero() && now.At.After(l.waitUntil):
-		return fmt.Errorf("started %s late", now.At.Sub(l.waitUntil))
+// pend checks what a worker is said to wait for.
+func (l *life) pend(now step) error {
+	for name := range strings.SplitSeq(now.values[0], ", ") {
+		if !slices.Contains(l.spec.dependsOn, name) {
+			return fmt.Errorf("it does not depend on %q", name)
+		}
 	}
 
-	l.waitUntil = time.Time{}
-	l.report.Attempt = l.streak + 1
-	l.report.StartedAt, l.report.EndedAt = now.At, time.Time{}
+	return l.numbered(now, 0)
+}
+
+func (l *life) failDependency(now step) error {
+	l.report.GaveUp = true
+
+	var failed *worker.DependencyError
+	if !errors.As(now.Err, &failed) || failed.Worker != l.spec.name || failed.Dependency != now.values[0] || failed.Err == nil {
+		return fmt.Errorf("error %#v", now.Err)
+	}
+	if !slices.Contains(l.spec.dependsOn, failed.Dependency) {
+		return fmt.Errorf("it does not depend on %q", failed.Dependency)
+	}
+
+	return l.numbered(now, 0)
+}
+
+func (l *life) start(now step) error {
+	if err := l.isDue(now); err != nil {
+		return err
+	}
+
+	w := &l.report
+	l.waitUntil, l.seen = time.Time{}, nil
+	w.Attempt = l.streak + 1
+	w.StartedAt, w.EndedAt = now.At, time.Time{}
+	if l.spec.schedule != nil && (l.runBegins || len(w.Runs) == 0) {
+		w.Runs = append(w.Runs, worker.RunReport{StartedAt: now.At})
+		w.Runs = w.Runs[max(len(w.Runs)-20, 0):]
+		l.runBegins = false
+	}
+
+	return l.numbered(now, w.Attempt)
+}
+
+func (l *life) isDue(now step) error {
+	switch {
+	case now.At.Before(l.waitUntil):
+		return fmt.Errorf("%s early", l.waitUntil.Sub(now.At))
+	case l.spec.punctual() && !l.waitUntil.IsZero() && now.At.After(l.waitUntil):
+		return fmt.Errorf("%s late", now.At.Sub(l.waitUntil))
+	}
+
+	return nil
+}
+
+// meanwhile checks what is told of an attempt that is going on: most of it once.
+func (l *life) meanwhile(now step) error {
+	kind := now.rule.kind
+	lasted := now.At.Sub(l.report.StartedAt)
+	punctual := l.spec.punctual()
+	limit := map[string]time.Duration{"notReady": l.spec.within(), "timedOut": l.spec.timeout(), "heartbeatMissed": l.spec.heartbeat}[kind]
+	switch {
+	case kind == "heartbeatResumed" && now.From != worker.Stuck, kind == "heartbeatMissed" && now.From == worker.Stuck:
+		return fmt.Errorf("while it was %s", now.From)
+	case !strings.HasPrefix(kind, "heartbeat") && slices.Contains(l.seen, kind):
+		return fmt.Errorf("told twice")
+	case kind == "ready" && (l.spec.readiness == nil || slices.Contains(l.seen, "notReady")), kind == "notReady" && slices.Contains(l.seen, "ready"):
+		return fmt.Errorf("readiness told otherwise")
+	case !strings.HasPrefix(kind, "ready") && kind != "heartbeatResumed" && (limit <= 0 || lasted < limit || now.values[0] != limit.String()):
+		return fmt.Errorf("after %s, want %s", lasted, limit)
+	case punctual && (kind == "notReady" || kind == "timedOut") && lasted != limit:
+		return fmt.Errorf("after %s, want %s", lasted, limit)
+	}
+	l.seen = append(l.seen, kind)
+	l.stack = l.stack || now.Stack != ""
 
 	return l.numbered(now, l.report.Attempt)
 }
@@ -254,42 +412,109 @@ func (l *life) start(now step) error {
 func (l *life) endAttempt(now step) {
 	w := &l.report
 	w.EndedAt = now.At
-	// The attempt has lasted for as long as Run did; what is slow besides is the pool's.
-	if healthy := l.spec.healthy(); healthy > 0 && now.At.Sub(w.StartedAt) >= healthy {
-		l.streak, w.ConsecutiveFailures = 0, 0
+	if l.wasHealthy(now) {
+		l.streak, l.row, w.ConsecutiveFailures, l.unknown = 0, 0, 0, false
 	}
+	l.unknown = l.unknown || l.unknownRow
 	l.streak++
 	l.permanent = now.rule.kind == "failed" && isPermanent(now.Err)
 
 	switch {
 	case now.rule.failure():
+		l.row++
 		w.ConsecutiveFailures++
-		w.LastError = worker.ErrGoexit.Error()
-		if len(now.values) == 3 {
-			w.LastError = now.values[2]
-		}
+		l.succeeded = false
 	case now.rule.kind == "succeeded":
-		w.ConsecutiveFailures = 0
+		l.row, w.ConsecutiveFailures = 0, 0
+		l.unknown = false
+		l.succeeded = true
+		w.LastSuccessAt = now.At
 	}
-	l.stack = l.stack || now.rule.kind == "panicked" || now.rule.kind == "goexited"
+	if n := len(w.Runs); n > 0 {
+		w.Runs[n-1].ExecutionID, w.Runs[n-1].EndedAt, w.Runs[n-1].Status = now.ExecutionID, now.At, now.To
+	}
+	l.stack = l.stack || now.rule.hasStack()
+}
+
+// wasHealthy returns whether an attempt has lasted for long enough. With a heartbeat it takes the pool's word for it, where the number of
+// the next attempt tells, unless the attempt was silent from its begin on.
+func (l *life) wasHealthy(now step) bool {
+	l.unknownRow = false
+	healthy := l.spec.healthy()
+	a := l.world.attemptOf(now.ExecutionID)
+	if healthy <= 0 || a == nil || a.spoiled {
+		return false
+	}
+	if l.spec.heartbeat <= 0 {
+		return a.endedAt.Sub(a.started) >= healthy
+	}
+	if a.silent || now.At.Sub(a.started) < healthy {
+		return false
+	}
+	if l.streak == 0 { // the next is the second in any case
+		l.unknown = l.unknown || l.report.ConsecutiveFailures > 0
+		return false
+	}
+
+	for _, t := range l.coming {
+		for _, text := range []string{"starting execution attempt {}/{}", "waiting {} before execution attempt {}/{}"} {
+			if values, ok := capture(text, t.Message); ok {
+				return values[len(values)-2] == "2"
+			}
+		}
+		if strings.HasPrefix(t.Message, "waiting until") {
+			break // a run of its own, whose attempts are counted anew
+		}
+	}
+	l.unknownRow = true
+
+	return false
 }
 
 // decide checks that what follows an attempt is what the options ask for.
 func (l *life) decide(now step) error {
-	l.report.GaveUp = now.rule.counter == "" && now.rule.kind != "skipped" && now.To == worker.Error
+	kind := now.rule.kind
+	final := l.spec.schedule == nil || l.spec.stopPool || kind == "permanent"
+	l.report.GaveUp = now.rule.counter == "" && kind != "skipped" && now.To == worker.Error && final
 
-	always := now.rule.kind != "restartingAfterSuccess" && l.last().kind != "succeeded" || l.spec.restartsAlways()
+	always := kind != "restartingAfterSuccess" && l.last().kind != "succeeded" || l.spec.restartsAlways()
 	exhausted := l.streak >= l.report.MaxAttempts && l.report.MaxAttempts != worker.UnlimitedExecutionsAttempts
 	switch {
 	case !always:
 		return fmt.Errorf("with a policy that does not restart after a success")
-	case l.permanent != (now.rule.kind == "permanent"):
+	case l.permanent != (kind == "permanent"):
 		return fmt.Errorf("after a permanent error: %v", l.permanent)
-	case !l.permanent && exhausted != (now.rule.kind == "exhausted"):
+	case !l.permanent && !l.unknownRow && exhausted != (kind == "exhausted"):
 		return fmt.Errorf("after %d attempts of %d", l.streak, l.report.MaxAttempts)
+	}
+	if now.rule.counter == "restarted" || kind == "restartLimited" {
+		if err := l.countRestart(now); err != nil {
+			return err
+		}
 	}
 
 	return l.numbered(now, l.report.Attempt)
+}
+
+// countRestart checks that there are no more restarts than the limit allows, and that it is no stricter than that.
+func (l *life) countRestart(now step) error {
+	n, within := l.spec.restartLimit()
+	before := 0
+	for _, at := range l.restarts {
+		if now.At.Sub(at) < within {
+			before++
+		}
+	}
+	switch limited := now.rule.kind == "restartLimited"; {
+	case limited != (n >= 1 && before+1 > n):
+		return fmt.Errorf("after %d restarts within %s, with a limit of %d", before, within, n)
+	case limited && (now.values[0] != strconv.Itoa(n) || now.values[1] != within.String()):
+		return fmt.Errorf("want a limit of %d within %s", n, within)
+	case !limited:
+		l.restarts = append(l.restarts, now.At)
+	}
+
+	return nil
 }
 
 // wait checks the announced wait against the backoff.
@@ -298,8 +523,8 @@ func (l *life) wait(now step) error {
 	if err != nil {
 		return err
 	}
-	if least, most := l.spec.backoffBounds(); d < least || d > most {
-		return fmt.Errorf("want a wait between %s and %s", least, most)
+	if least, most := l.spec.backoffBounds(l.row); !l.unknownRow && (d < least || d > most) {
+		return fmt.Errorf("want a wait between %s and %s after %d failures", least, most, l.row)
 	}
 	l.waitFor(now, d)
 
@@ -314,12 +539,53 @@ func (l *life) waitFor(now step, d time.Duration) {
 	l.report.NextAttemptAt = l.waitUntil
 }
 
+// schedule checks when the next run is said to be due.
+func (l *life) schedule(now step, skipped string) error {
+	due, err := time.Parse(time.RFC3339Nano, now.values[0])
+	switch {
+	case err != nil:
+		return err
+	case l.spec.schedule == nil:
+		return fmt.Errorf("without a schedule")
+	case len(l.steps) > 0 && l.last().kind == "deferring":
+		if err := l.isDue(now); err != nil {
+			return err
+		}
+	}
+
+	if want, skips := l.spec.schedule.due(l.due, now.At); l.spec.punctual() && (!due.Equal(want) || skips != skipped) {
+		return fmt.Errorf("want %s, and %q skipped", want, skips)
+	}
+	l.due, l.waitUntil, l.report.NextAttemptAt = due, due, due
+	if due.Before(now.At) {
+		l.waitUntil = now.At
+	}
+	l.streak, l.row, l.runBegins, l.report.GaveUp = 0, 0, true, false
+
+	return l.numbered(now, l.report.Attempt)
+}
+
+// ready is the reference of whether a worker is ready, as long as it is not told to stop.
+func (l *life) ready() bool {
+	switch status := l.report.Status; {
+	case status == worker.Success:
+		return l.succeeded
+	case l.spec.readyOnSuccess:
+		return l.succeeded && (status == worker.Running || status == worker.Waiting)
+	case l.spec.readiness != nil:
+		return status == worker.Running && slices.Contains(l.seen, "ready")
+	default:
+		return status == worker.Running
+	}
+}
+
 // ended checks that the worker has ended, and properly.
 func (l *life) ended() error {
-	if last := l.last(); last.kind != "begin" && !last.allows("end") {
+	last := l.last()
+	switch {
+	case last.kind != "begin" && !last.allows("end"):
 		return fmt.Errorf("%s ended with %s", l.spec.name, last.kind)
-	}
-	if l.last().kind == "succeeded" && l.spec.restartsAlways() {
+	case last.kind == "succeeded" && l.spec.restartsAlways():
 		return fmt.Errorf("%s ended without a word after a success, although it is always restarted", l.spec.name)
 	}
 

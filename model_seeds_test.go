@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +140,105 @@ func TestReportOfAFailedDependency(t *testing.T) {
 		assert.Equal(t, "worker api: dependency warmer failed: worker warmer: dependency migration failed: worker migration: boom",
 			pool.Report().Workers[0].LastError)
 	})
+}
+
+// The deadline of an attempt that runs a pool stops the workers of that pool: they have not run into one of their own.
+func TestDeadlineOfAnAttemptAroundAPool(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var inner *worker.WorkerPool
+		outer := newPool(t, worker.WithWorker(do("outer", func(ctx context.Context) error {
+			inner = newPool(t, worker.WithWorker(do("inner", block), worker.WithAttemptTimeout(time.Hour)))
+
+			return inner.Run(ctx)
+		}), worker.WithAttemptTimeout(time.Second)))
+
+		require.EqualError(t, outer.Run(t.Context()), "worker outer: attempt timed out")
+		assert.Equal(t, []string{"starting execution attempt 1/1", "stopping execution attempt 1/1 on cancellation"}, messages(execution(t, inner, "inner")))
+	})
+}
+
+// A panic value whose method ends the goroutine has a stack, too.
+func TestStackOfAPanicValueThatExits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error { panic(goexitError{}) })))
+		require.Error(t, pool.Run(t.Context()))
+
+		assert.Contains(t, pool.Report().Workers[0].LastStack, "TestStackOfAPanicValueThatExits")
+	})
+}
+
+// What a listener does at the begin of an attempt is not the worker's own time, by which that counts as healthy.
+func TestHealthyAfterIsNotReachedByTheListener(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		slow := func(transition worker.Transition) {
+			if transition.Kind == worker.TransitionStarting {
+				time.Sleep(time.Hour)
+			}
+		}
+		pool := newPool(t, worker.WithGlobalListener(slow),
+			worker.WithWorker(do("job", fail), worker.WithMaxExecutionsAttempts(3), worker.WithHealthyAfter(time.Minute)))
+		require.Error(t, pool.Run(t.Context()))
+
+		assert.Equal(t, 3, execution(t, pool, "job").ConsecutiveFailures())
+	})
+}
+
+// A worker that is registered anew on a stopped pool has the samples of its last execution, which the report has, until the next start.
+func TestMetricsOfAWorkerThatIsRegisteredAnew(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("job", panics)))
+		require.Error(t, pool.Run(t.Context()))
+		pool.Register(worker.NewWorkerRegistration(do("job", panics)))
+
+		assert.Equal(t, []string{`worker_panics_total{worker="job"} 1`}, metricsText(t, pool.Metrics(), "worker_panics_total"))
+		assert.Equal(t, []string{`worker_gave_up{worker="job"} 1`}, metricsText(t, pool.Metrics(), "worker_gave_up"))
+	})
+}
+
+// What a worker ends with belongs to its goroutine until it has ended: WaitReady does not look at it before. The race detector tells.
+func TestWaitReadyWhileAWorkerEnds(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		var options []worker.WorkerPoolOption
+		for i := range 8 {
+			options = append(options, worker.WithWorker(do(fmt.Sprintf("job %d", i), fail), worker.WithReadyOnSuccess()))
+		}
+		pool := newPool(t, options...)
+		require.NoError(t, pool.Start(t.Context()))
+
+		require.ErrorContains(t, pool.WaitReady(t.Context()), "boom")
+		require.NoError(t, pool.Stop())
+	}
+}
+
+// The report tells of a schedule that has failed what the error tells, and so does a dependent's.
+func TestReportOfAFailedSchedule(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		broken := schedule(func(time.Time) time.Time { panic("ouch") })
+		pool := newPool(t,
+			worker.WithWorker(do("sync", succeed), worker.WithSchedule(broken)),
+			worker.WithWorker(do("api", block), worker.WithDependsOn("sync")),
+		)
+		require.Error(t, pool.Run(t.Context()))
+
+		for _, r := range pool.Report().Workers {
+			assert.Equal(t, execution(t, pool, r.Name).LastError().Error(), r.LastError)
+		}
+	})
+}
+
+// A pool that is started in an attempt that is told to stop may have stopped before its Start returns.
+func TestNestedPoolThatStopsBeforeItsStartReturns(t *testing.T) {
+	t.Parallel()
+	for range 2000 {
+		outer := newPool(t, worker.WithWorker(do("outer", func(ctx context.Context) error {
+			<-ctx.Done()
+
+			return newPool(t).Start(ctx)
+		})))
+		require.NoError(t, outer.Start(t.Context()))
+		require.NoError(t, outer.Stop())
+	}
 }
 
 // hangs makes a failure of a bubble whose goroutines wait for each other, instead of the end of the whole test run.

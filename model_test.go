@@ -14,23 +14,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The model-based test runs a pool through random sequences: a few goroutines register, start, stop, restart, wait for and read
-// workers that return, fail, panic, end their goroutine, ignore their context, beat or stay silent, and use the pool from inside,
-// while what the pool calls besides (id generator, log writer, listener, middlewares, backoffs) may misbehave, too. The model then
-// compares all that was seen of it (transitions, events, log records, samples, reports, errors and the workers' own notes), and
-// checks what must always hold. Its parts:
+// The model-based test runs a pool through random sequences: a few goroutines register, unregister, start, stop, restart, wait for and
+// read workers, several at once and with bounds that are too short. The workers return, fail, panic, end their goroutine, ignore their
+// context, beat or stay silent (in a pool inside their own, too), say that they are ready or do not, depend on each other, have schedules,
+// timeouts and limits, and use the pool from inside; and what the pool calls besides (id generator, log writer, listener, middlewares,
+// backoffs, schedules, the methods of Start's context) may misbehave. Then a last start from one goroutine, where there is one right
+// answer to everything. The model compares all that was seen (transitions, events, log records, samples, reports, errors and the workers'
+// own notes), and checks what must always hold. Its parts, in the order to read them:
 //
 //   - model_plan_test.go: the random plan of a sequence;
 //   - model_worker_test.go: the scripted workers, and all the ways in which an attempt ends;
 //   - model_world_test.go: one pool, its actors, and what they check at each call;
 //   - model_grammar_test.go: the grammar of event logs, and the reference of a worker's report;
-//   - model_check_test.go: what is compared at the end.
+//   - model_check_test.go: what is compared at the end, and the last start.
+//
+// It runs a few hundred sequences with all other tests; a long run is
+//
+//	go test -race -run TestModel -sequences 10000 -timeout 30m .
 //
 // A failure prints the seed of its sequence. Go's scheduler is not seeded, so it may take a few runs with -sequence-repeat to see
 // a failure again that needs an unlucky order.
 var (
 	modelSeed      = flag.Uint64("seed", 0, "seed of the first sequence of TestModel, 0 for a random one")
-	modelSequences = flag.Int("sequences", 0, "number of sequences of TestModel, 0 for 10000 with -race and more without")
+	modelSequences = flag.Int("sequences", 0, "number of sequences of TestModel, 0 for a few")
 	modelRepeat    = flag.Int("sequence-repeat", 1, "how often TestModel runs each sequence")
 )
 
@@ -41,9 +47,9 @@ func TestModel(t *testing.T) {
 		first = uint64(time.Now().UnixNano())
 	}
 	if n == 0 && raceEnabled {
-		n = 10_000
+		n = 300
 	} else if n == 0 {
-		n = 20_000
+		n = 1000
 	}
 	t.Logf("%d sequences from -seed %d", n, first)
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,12 +43,18 @@ func (w *modelWorker) Run(ctx context.Context) error {
 	defer w.world.leave(a)
 
 	spec, ok := w.next()
+	if !ok && (w.spec.timeout() > 0 || w.spec.within() > 0) {
+		return a.fails(worker.Permanent(a.newError())) // since it would not settle down
+	}
 	if !ok {
 		a.ends(byContext, "")
 		a.beat(w.spec.heartbeat, block)
 		return ctx.Err()
 	}
 
+	if spec.says {
+		a.says()
+	}
 	a.silent = !spec.beats && len(spec.calls) == 0 && w.spec.heartbeat > 0
 	a.lively = spec.beats && len(spec.calls) == 0
 	for range spec.children {
@@ -62,10 +69,16 @@ func (w *modelWorker) Run(ctx context.Context) error {
 	if w.world.plan.pool.writer.kind == behaves {
 		worker.CtxLogger(ctx).Info().Msg("at work")
 	}
-	if spec.beats {
+	switch {
+	case spec.nested:
+		a.nest(w.spec.heartbeat, spec)
+	case spec.beats:
 		a.beat(w.spec.heartbeat, spec.doWork)
-	} else {
+	default:
 		_ = spec.doWork(ctx)
+	}
+	if spec.saysLate {
+		a.says()
 	}
 
 	return endings[spec.ending](a)
@@ -100,22 +113,15 @@ type attempt struct {
 	id          string
 	run         any // which Start it belongs to
 	started     time.Time
-	toldAt      time.Time // when it was told to stop, for another reason than a missed heartbeat
+	toldAt      time.Time // when it was told to stop
+	failedAt    time.Time // when it was cancelled because it was silent, not ready or running for too long
+	spoiled     bool      // by a middleware, so that Run was not called
+	said        bool      // that it is ready, while it was not cancelled
 	endedAt     time.Time
 	workedUntil time.Time // when it stopped beating
 	silent      bool      // never beats although it should
 	lively      bool      // beats all the time
 	ending      ending
-}
-
-// busyFor is how long a silent attempt could have been missed.
-func (a *attempt) busyFor() time.Duration {
-	until := a.endedAt
-	if !a.toldAt.IsZero() {
-		until = a.toldAt
-	}
-
-	return until.Sub(a.started)
 }
 
 // quietFor is how long a lively attempt has not beaten before its end.
@@ -138,8 +144,36 @@ func (a *attempt) ends(kind, text string) {
 	a.ending = ending{kind, text, a}
 }
 
+// says says that the worker is ready.
+func (a *attempt) says() {
+	a.said = a.said || a.ctx.Err() == nil
+	worker.Ready(a.ctx)
+}
+
+// nest lets a pool inside do the work, and beat from there if it beats at all.
+func (a *attempt) nest(timeout time.Duration, spec attemptSpec) {
+	inner := worker.NewWorkerPool(worker.WithWorker(worker.NewFuncWorker("inner", func(ctx context.Context) error {
+		if !spec.beats {
+			return spec.doWork(ctx)
+		}
+		a.beatFrom(ctx, timeout, func(context.Context) error { return spec.doWork(ctx) })
+
+		return nil
+	}), worker.WithHeartbeat(time.Hour)))
+	if err := inner.Run(a.ctx); err != nil {
+		a.world.violated("the pool in %s: %v", a.spec.name, err)
+	}
+	if state := inner.State(); state != worker.PoolStopped {
+		a.world.violated("the pool in %s is %s", a.spec.name, state)
+	}
+}
+
 // beat beats while work goes on.
 func (a *attempt) beat(timeout time.Duration, work func(context.Context) error) {
+	a.beatFrom(a.ctx, timeout, work)
+}
+
+func (a *attempt) beatFrom(ctx context.Context, timeout time.Duration, work func(context.Context) error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -147,7 +181,7 @@ func (a *attempt) beat(timeout time.Duration, work func(context.Context) error) 
 	}()
 
 	defer func() { a.workedUntil = time.Now() }()
-	worker.Heartbeat(a.ctx)
+	worker.Heartbeat(ctx)
 	if timeout <= 0 {
 		<-done
 		return
@@ -157,7 +191,7 @@ func (a *attempt) beat(timeout time.Duration, work func(context.Context) error) 
 	for {
 		select {
 		case <-ticker.C:
-			worker.Heartbeat(a.ctx)
+			worker.Heartbeat(ctx)
 		case <-done:
 			return
 		}
@@ -205,6 +239,9 @@ var endings = []func(a *attempt) error{
 	func(a *attempt) error { a.ends("failed", "%!v(PANIC=Error method: in Error)"); return &panickyError{} },
 	func(a *attempt) error { a.ends("goexited", ""); return goexitError{} },
 	func(a *attempt) error { a.ends("goexited", ""); panic(goexitError{}) },
+	func(a *attempt) error {
+		return a.fails(fmt.Errorf("%w: %s", a.newError(), strings.Repeat("é", 4096)))
+	},
 }
 
 // newError is an error of a text that no other one has.
@@ -229,35 +266,51 @@ func isPermanent(err error) bool {
 	return errors.As(err, &permanent)
 }
 
-// matches returns whether the pool told of the ending what it was. What the attempt's context was done for decides in two cases.
+// matches returns whether the pool told of the ending what it was. What the attempt's context was done for decides in some cases; where
+// that came in the moment in which the attempt ended, either is right.
 func (e ending) matches(s step) error {
-	missed := context.Cause(e.attempt.ctx) == worker.ErrHeartbeatMissed
+	a := e.attempt
+	ran := a.failedAt.IsZero() || !a.failedAt.Before(a.endedAt) // until its end
+	told := !a.toldAt.IsZero() && a.toldAt.Before(a.endedAt)    // before it
 	detail := ""
 	if len(s.values) == 3 {
 		detail = s.values[2]
 	}
+	maybeTold := a.world.maybeTold(a)
+	cause := context.Cause(a.ctx)
+	failed := isFailure(cause) && detail == cause.Error() || isFailure(cause) && e.kind != "succeeded" && strings.HasPrefix(detail, cause.Error()+": ")
 
 	ok := false
 	switch s.rule.kind {
-	case "succeeded", "goexited":
+	case "goexited":
 		ok = e.kind == s.rule.kind
+	case "succeeded":
+		ok = e.kind == s.rule.kind && (ran || maybeTold)
 	case "panicked":
 		ok = e.kind == s.rule.kind && e.text == detail
 	case "cancelled":
-		ok = e.kind == byContext || e.kind == foreign
+		ok = e.kind == byContext || e.kind == foreign || e.isStop()
 	case "failed":
-		switch {
-		case e.kind == "succeeded":
-			ok = missed && detail == worker.ErrHeartbeatMissed.Error()
-		case e.kind == byContext:
-			ok = missed
+		switch e.kind {
+		case "succeeded", byContext:
+			ok = failed
 		default:
-			ok = detail == e.text || missed && detail == worker.ErrHeartbeatMissed.Error()+": "+e.text
+			ok = detail == e.text && (ran || maybeTold) && !(told && e.isStop()) || failed && (detail == cause.Error() || detail == cause.Error()+": "+e.text)
 		}
 	}
 	if !ok {
-		return fmt.Errorf("an attempt of %s ended as %s %q, but %q was told of it", s.Worker, e.kind, e.text, s.Message)
+		return fmt.Errorf("an attempt of %s ended as %s %q (%v, told %v), but %q was told of it", s.Worker, e.kind, e.text, cause, told, s.Message)
 	}
 
 	return nil
+}
+
+// isStop returns whether the worker's options say that its error is a stop.
+func (e ending) isStop() bool {
+	return e.attempt.spec.stopErrors == boomIsStop && e.kind == "failed" && strings.HasPrefix(e.text, "boom")
+}
+
+// isFailure returns whether an attempt that ends with this cause has failed because of it.
+func isFailure(cause error) bool {
+	return cause == worker.ErrHeartbeatMissed || cause == worker.ErrNotReady || cause == worker.ErrAttemptTimeout
 }

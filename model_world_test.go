@@ -33,7 +33,6 @@ type world struct {
 	registry *prometheus.Registry
 	serial   atomic.Int64
 	logs     logBuffer
-	poisoned atomic.Bool // something that is not valid was registered
 	bounded  atomic.Bool // a stop had a bound, after which all stages are cancelled
 
 	mu         sync.Mutex // guards the fields below, and is never held while time passes
@@ -47,6 +46,10 @@ type world struct {
 	executions map[*worker.WorkerExecution]bool      // all that were ever seen
 	overdue    map[string][]time.Time                // by worker name, when stops began that timed out
 	firstStop  time.Time                             // when anything was first told to stop
+	starts     []time.Time                           // when the pool was started
+	byID       map[string]*attempt                   // of those that have ended
+	forgotten  map[string]bool                       // workers that may have been unregistered
+	ran        bool                                  // whether a Run has started the pool
 	contexts   []context.Context
 	parents    []context.CancelCauseFunc
 	reports    []worker.PoolReport
@@ -64,6 +67,8 @@ func newWorld(plan *sequencePlan) *world {
 		stopAt:     map[*worker.WorkerExecution]time.Time{},
 		executions: map[*worker.WorkerExecution]bool{},
 		overdue:    map[string][]time.Time{},
+		byID:       map[string]*attempt{},
+		forgotten:  map[string]bool{},
 	}
 
 	pool := plan.pool
@@ -72,8 +77,11 @@ func newWorld(plan *sequencePlan) *world {
 		worker.WithGenerator(w.generator(pool.generator)),
 		worker.WithGlobalListener(w.listener(pool.listener)),
 		worker.WithGlobalStopTimeout(pool.stopTimeout),
-		worker.WithGlobalMiddlewares(w.middleware(pool.middleware)),
+		worker.WithGlobalStopDelay(pool.stopDelay),
 	)
+	if pool.middleware.kind != behaves {
+		options = append(options, worker.WithGlobalMiddlewares(w.middleware(pool.middleware)))
+	}
 	if pool.maxEvents != nil {
 		options = append(options, worker.WithGlobalMaxEvents(*pool.maxEvents))
 	}
@@ -112,8 +120,25 @@ func (w *world) worker(spec *workerSpec) (worker.Worker, []worker.WorkerExecutio
 	options := append(spec.ofWorker(),
 		worker.WithHeartbeat(spec.heartbeat),
 		worker.WithStopStage(spec.stage),
-		worker.WithMiddlewares(w.middleware(spec.middleware)),
+		worker.WithDependsOn(spec.dependsOn...),
+		worker.WithStopTimeout(spec.stopTimeout),
+		worker.WithStopErrors(stopErrors[spec.stopErrors]),
 	)
+	if spec.middleware.kind != behaves {
+		options = append(options, worker.WithMiddlewares(w.middleware(spec.middleware)))
+	}
+	if spec.schedule != nil {
+		options = append(options, worker.WithSchedule(w.schedule(spec.schedule)))
+	}
+	if spec.readiness != nil {
+		options = append(options, worker.WithReadiness(*spec.readiness))
+	}
+	if spec.readyOnSuccess {
+		options = append(options, worker.WithReadyOnSuccess())
+	}
+	if spec.optional {
+		options = append(options, worker.WithOptional())
+	}
 	if spec.stopPool {
 		options = append(options, worker.WithStopPoolOnFailure())
 	}
@@ -128,7 +153,9 @@ func (w *world) enter(ctx context.Context, spec *workerSpec) *attempt {
 		w.violated("a worker runs that has no execution: %v", err)
 		e = worker.NewWorkerExecution("", spec.name, worker.ExecutionOptions{})
 	}
-	a := &attempt{world: w, ctx: ctx, spec: spec, execution: e, id: worker.CtxWorkerExecutionId(ctx), started: time.Now(), run: ctx.Value(runKey{})}
+	a := &attempt{world: w, ctx: ctx, spec: spec, execution: e, id: worker.CtxWorkerExecutionId(ctx), started: time.Now()}
+	a.run = w.runOf(ctx)
+	a.ends("goexited", "") // unless it gets to its end
 	if name := worker.CtxWorkerName(ctx); name != spec.name {
 		w.violated("%s runs with the context of %s", spec.name, name)
 	}
@@ -152,42 +179,93 @@ func (w *world) enter(ctx context.Context, spec *workerSpec) *attempt {
 	if last != nil && last.ctx.Err() == nil {
 		w.violated("an attempt of %s begins before the context of the one before is cancelled", spec.name)
 	}
-	// The first attempt of a worker that is not deferred takes place in any case.
-	first := len(e.Events())+e.DroppedEvents() == 1
-	if stopped && stopAt.Before(e.StartedAt()) && !first {
+	if stopped && stopAt.Before(e.StartedAt()) {
 		w.violated("an attempt of %s begins %s after it was told to stop", spec.name, time.Since(stopAt))
 	}
 
 	return a
 }
 
+// runOf returns which Start an attempt belongs to, on a goroutine of its own, since a misbehaving context may end that.
+func (w *world) runOf(ctx context.Context) (run any) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run = ctx.Value(runKey{})
+	}()
+	<-done
+	if run == nil {
+		run = w.serial.Add(1) // nobody's
+	}
+
+	return run
+}
+
 // toldToStop notes that an attempt was told to stop by something else than the end of itself.
 func (w *world) toldToStop(a *attempt) {
-	if cause := context.Cause(a.ctx); cause == context.Canceled || cause == worker.ErrHeartbeatMissed {
+	cause, now := context.Cause(a.ctx), time.Now()
+	if cause == context.Canceled {
 		return
 	}
 
 	w.mu.Lock()
-	a.toldAt = time.Now()
+	if isFailure(cause) {
+		a.failedAt = now
+		if w.isTold(a) {
+			a.toldAt = now // or before
+		}
+		w.mu.Unlock()
+		return
+	}
+	a.toldAt = now
 	if _, ok := w.stopAt[a.execution]; !ok {
 		w.stopAt[a.execution] = a.toldAt
 	}
 	alive := slices.Collect(maps.Values(w.current))
 	w.mu.Unlock()
 
-	cause := context.Cause(a.ctx)
 	if w.bounded.Load() || cause == worker.ErrWorkerStopped {
 		return
 	}
 	if !w.plan.early && (cause == errParent || cause == context.DeadlineExceeded) {
-		return // a lower stage that was registered later ends with the one that was lowest at Start
+		return // a lower stage that was registered later ends with the one that was lowest at Start, and so do dependencies
 	}
 	for _, other := range alive {
-		if other != nil && other.run == a.run && other.spec.stage < a.spec.stage {
+		if other == nil || other.run != a.run || w.isOverdueAt(other, now) {
+			continue
+		}
+		if other.spec.stage < a.spec.stage {
 			w.violated("%s of stage %d was told to stop while %s of stage %d was running",
 				a.spec.name, a.spec.stage, other.spec.name, other.spec.stage)
 		}
+		if slices.Contains(other.spec.dependsOn, a.spec.name) {
+			w.violated("%s was told to stop while %s was running, which depends on it", a.spec.name, other.spec.name)
+		}
 	}
+}
+
+// isTold returns whether anything was told that makes an attempt one that was stopped.
+func (w *world) isTold(a *attempt) bool {
+	_, told := w.stopAt[a.execution]
+
+	return told
+}
+
+// maybeTold returns whether an attempt may have been told to stop before its end.
+func (w *world) maybeTold(a *attempt) bool {
+	stopAt, told := w.stopAt[a.execution]
+
+	return told && !stopAt.After(a.endedAt) || w.ran || slices.ContainsFunc(w.plan.workers, func(s *workerSpec) bool { return s.stopPool })
+}
+
+// isOverdueAt returns whether an attempt no longer holds up a stop.
+func (w *world) isOverdueAt(a *attempt, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d := a.spec.stopTimeout
+	stopAt, told := w.stopAt[a.execution]
+
+	return d > 0 && told && now.Sub(stopAt) >= d || !a.endedAt.IsZero()
 }
 
 // leave is called by a worker as its last act in an attempt, also when it panics or ends its goroutine.
@@ -198,7 +276,11 @@ func (w *world) leave(a *attempt) {
 	w.alive[a.execution]--
 	a.endedAt = time.Now()
 	w.endings[a.spec.name] = append(w.endings[a.spec.name], a.ending)
+	w.byID[a.id] = a
 }
+
+// attemptOf returns the attempt of an id, nil if there is none that has ended.
+func (w *world) attemptOf(id string) *attempt { return w.byID[id] }
 
 // verb is what an actor does.
 type verb string
@@ -215,11 +297,14 @@ const (
 	waitForAll    verb = "Wait"
 	cancelParent  verb = "cancel"
 	readAll       verb = "read"
+	unregister    verb = "Unregister"
+	waitReady     verb = "WaitReady"
+	storm         verb = "storm"
 )
 
 func (v verb) stops() bool {
 	switch v {
-	case stopPool, shutDown, stopWorker, restartWorker, runPool, cancelParent:
+	case stopPool, shutDown, stopWorker, restartWorker, runPool, cancelParent, unregister, storm:
 		return true
 	}
 
@@ -233,6 +318,7 @@ type operation struct {
 	inside bool          // called by the pool's own doing, so that it must not wait without bound
 	pause  time.Duration // before it
 	bound  time.Duration // of its context
+	storm  []verb        // what a storm does to the worker at once
 }
 
 func (w *world) perform(op operation) {
@@ -259,11 +345,22 @@ func (w *world) perform(op operation) {
 		w.stopsOne(ctx, op, spec.name, w.pool.StopWorker)
 	case restartWorker:
 		w.stopsOne(ctx, op, spec.name, w.pool.RestartWorker)
+	case unregister:
+		w.mu.Lock()
+		w.forgotten[spec.name] = true
+		w.mu.Unlock()
+		w.stopsOne(ctx, op, spec.name, w.pool.Unregister)
+	case storm:
+		var all sync.WaitGroup
+		for _, verb := range op.storm {
+			all.Go(func() { w.perform(operation{verb: verb, worker: op.worker, inside: op.inside, bound: op.bound}) })
+		}
+		all.Wait()
+	case waitReady:
+		w.waitsReady(ctx)
 	case register:
-		own, how := w.worker(spec)
-		w.pool.Register(worker.NewWorkerRegistration(own, how...))
+		w.register(spec)
 	case registerBad:
-		w.poisoned.Store(true)
 		w.pool.Register(nil)
 	case runPool:
 		w.run(ctx, op)
@@ -296,18 +393,120 @@ func (w *world) start() {
 	w.parents = append(w.parents, cancel)
 	w.mu.Unlock()
 
-	w.mayRefuse(w.pool.Start(w.context(ctx)))
+	at := time.Now()
+	misbehaving := &quirkyContext{Context: w.context(ctx), world: w, quirk: w.plan.pool.context}
+	err := w.pool.Start(misbehaving)
+	misbehaving.started.Store(true)
+	w.mayRefuse(err)
+	w.hasStarted(at, err)
+}
+
+// hasStarted notes that the pool was started.
+func (w *world) hasStarted(at time.Time, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !refused(err) {
+		w.starts = append(w.starts, at)
+	}
+}
+
+// quirkyContext is a context of Start whose methods misbehave later.
+type quirkyContext struct {
+	context.Context
+	world   *world
+	quirk   quirk
+	started atomic.Bool
+	calls   atomic.Int64
+}
+
+func (c *quirkyContext) misbehave() {
+	if !c.started.Load() || c.quirk.kind == behaves || int(c.calls.Add(1)) < c.quirk.at {
+		return
+	}
+	switch c.quirk.kind {
+	case panicking:
+		panic("a quirk")
+	case goexiting:
+		runtime.Goexit()
+	case dawdling:
+		time.Sleep(time.Millisecond)
+	case calling:
+		_ = c.world.pool.Report()
+	}
+}
+
+func (c *quirkyContext) Value(key any) any {
+	c.misbehave()
+	if c.started.Load() && c.quirk.kind == nonsense {
+		return nil
+	}
+
+	return c.Context.Value(key)
+}
+
+func (c *quirkyContext) Deadline() (time.Time, bool) {
+	if c.started.Load() && c.quirk.kind == panicking {
+		panic("a quirk")
+	}
+
+	return c.Context.Deadline()
+}
+
+func (c *quirkyContext) Err() error {
+	if c.started.Load() && c.quirk.kind == panicking {
+		panic("a quirk")
+	}
+
+	return c.Context.Err()
+}
+
+// register registers a worker, and checks why it is refused.
+func (w *world) register(spec *workerSpec) {
+	own, how := w.worker(spec)
+	registration := worker.NewWorkerRegistration(own, how...)
+	if w.serial.Load()%2 == 0 {
+		w.pool.Register(registration)
+		return
+	}
+	if err := w.pool.Add(registration); err != nil && err.Error() != "worker "+spec.name+" is still running" &&
+		!(strings.Contains(err.Error(), " depends on ") && strings.Contains(err.Error(), ", which is not registered")) {
+		w.violated("Add: %v", err)
+	}
+}
+
+func (w *world) waitsReady(ctx context.Context) {
+	err := w.pool.WaitReady(ctx)
+	for _, err := range separate(err) {
+		var failed *worker.WorkerError
+		var dependency *worker.DependencyError
+		switch {
+		case errors.Is(err, worker.ErrPoolStopped), errors.As(err, &failed), errors.As(err, &dependency):
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+		default:
+			w.violated("WaitReady: %v", err)
+		}
+	}
 }
 
 // mayRefuse checks the error of a Start: the pool is started already, or something that is not valid was registered.
 func (w *world) mayRefuse(err error) {
-	if err != nil && !refused(err) || err != nil && !errors.Is(err, worker.ErrPoolAlreadyStarted) && !w.poisoned.Load() {
+	if err != nil && !refused(err) {
 		w.violated("Start: %v", err)
 	}
 }
 
+// refused returns whether a pool was not started, for a reason that there may be.
 func refused(err error) bool {
-	return errors.Is(err, worker.ErrPoolAlreadyStarted) || err != nil && strings.HasPrefix(err.Error(), "nil worker registration")
+	if err == nil || errors.Is(err, worker.ErrPoolAlreadyStarted) {
+		return err != nil
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line != "nil worker registration" && !strings.HasSuffix(line, ", which is not registered") {
+			return false
+		}
+	}
+
+	return true
 }
 
 // mayStop notes that from now on a worker may be stopping. One that gives up and stops the pool comes without it.
@@ -331,13 +530,29 @@ func (w *world) stopping(at time.Time) bool {
 }
 
 func (w *world) cancelParents() {
+	executions := w.pool.Executions()
 	w.mu.Lock()
 	cancels := w.parents
 	w.parents = nil
+	ran := w.ran
 	w.mu.Unlock()
+	if !ran {
+		defer w.stopBegan(executions, time.Now())
+	}
 
 	for _, cancel := range cancels {
 		cancel(errParent)
+	}
+}
+
+// stopBegan notes that a stop of these has begun, which no attempt may follow.
+func (w *world) stopBegan(executions map[string]*worker.WorkerExecution, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range executions {
+		if stopAt, ok := w.stopAt[e]; !ok || at.Before(stopAt) {
+			w.stopAt[e] = at
+		}
 	}
 }
 
@@ -347,6 +562,7 @@ func (w *world) stops(ctx context.Context, op operation, stop func(context.Conte
 		w.bounded.Store(true)
 	}
 	before, at := w.pool.Executions(), time.Now()
+	w.stopBegan(before, at)
 	err := stop(ctx)
 
 	w.inTime(op, at)
@@ -363,23 +579,33 @@ func (w *world) stops(ctx context.Context, op operation, stop func(context.Conte
 
 func (w *world) stopsOne(ctx context.Context, op operation, name string, stop func(context.Context, string) error) {
 	before, at := w.pool.Executions()[name], time.Now()
-	w.mu.Lock()
-	if _, told := w.stopAt[before]; before != nil && !told {
-		w.stopAt[before] = at
+	if before != nil && op.verb != unregister { // which may be refused
+		w.stopBegan(map[string]*worker.WorkerExecution{name: before}, at)
 	}
-	w.mu.Unlock()
 	err := stop(ctx, name)
 
 	w.inTime(op, at)
+	if before != nil && (err == nil || errors.Is(err, worker.ErrStopTimeout)) {
+		w.stopBegan(map[string]*worker.WorkerExecution{name: before}, at)
+	}
 	switch {
-	case err == nil, errors.Is(err, worker.ErrPoolNotStarted) && op.verb == restartWorker:
+	case errors.Is(err, worker.ErrPoolNotStarted) && op.verb == restartWorker:
+	case err == nil:
 		if before != nil {
 			w.hasEnded(op, name, before)
 		}
-	case err.Error() == fmt.Sprintf("registration for worker %s was not found", name) && before == nil:
+	case err.Error() == fmt.Sprintf("registration for worker %s was not found", name) && (before == nil || w.isForgotten(name)):
+	case op.verb == unregister && strings.HasPrefix(err.Error(), "worker "+name+" cannot be unregistered: "):
 	default:
 		w.timedOut(ctx, op, at, err)
 	}
+}
+
+func (w *world) isForgotten(name string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	return w.forgotten[name]
 }
 
 // timedOut checks that a stop that gave up did so when it was told to, and names workers.
@@ -390,8 +616,9 @@ func (w *world) timedOut(ctx context.Context, op operation, at time.Time, err er
 		return
 	}
 
+	// A stop of the pool may have begun before.
 	timeout := w.plan.pool.stopTimeout
-	if ctx.Err() == nil && (timeout <= 0 || time.Since(at) < timeout) {
+	if ctx.Err() == nil && (timeout <= 0 || time.Since(at) < timeout && op.verb != stopPool && op.verb != shutDown) {
 		w.violated("%s timed out after %s, too early: %v", op.verb, time.Since(at), err)
 	}
 	if len(stop.Workers) == 0 || !errors.Is(err, worker.ErrStopTimeout) || !errors.Is(err, context.DeadlineExceeded) {
@@ -435,7 +662,12 @@ func (w *world) hasEnded(op operation, name string, e *worker.WorkerExecution) {
 
 func (w *world) run(ctx context.Context, op operation) {
 	before := w.pool.Executions()
+	w.mu.Lock()
+	w.ran = true
+	w.mu.Unlock()
+	at := time.Now()
 	err := w.pool.Run(w.context(ctx))
+	w.hasStarted(at, err)
 	if refused(err) {
 		w.mayRefuse(err)
 		return
@@ -444,6 +676,9 @@ func (w *world) run(ctx context.Context, op operation) {
 		w.violated("Run from inside started a second time: %v", err)
 	}
 	w.reported(err)
+	if errors.Is(err, worker.ErrStopTimeout) {
+		return
+	}
 	for name, e := range before {
 		w.hasEnded(op, name, e) // since otherwise it could not have been started
 	}
@@ -452,13 +687,16 @@ func (w *world) run(ctx context.Context, op operation) {
 func (w *world) waits(ctx context.Context) {
 	before := w.pool.Executions()
 	err := w.pool.Wait(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
+	if err == context.DeadlineExceeded {
 		if ctx.Err() == nil {
 			w.violated("Wait: %v", err)
 		}
 		return
 	}
 	w.reported(err)
+	if errors.Is(err, worker.ErrStopTimeout) {
+		return
+	}
 	for name, e := range before {
 		w.hasEnded(operation{verb: waitForAll}, name, e)
 	}
@@ -469,8 +707,13 @@ func (w *world) reported(err error) {
 	for _, err := range separate(err) {
 		var failed *worker.WorkerError
 		var stop *worker.StopError
-		if errors.As(err, &failed) {
-			if _, err := w.pool.Registration(failed.Worker); err != nil || failed.Err == nil || failed.Attempt < 1 {
+		if dependent, ok := err.(*worker.DependencyError); ok {
+			if !slices.Contains(w.spec(dependent.Worker).dependsOn, dependent.Dependency) || dependent.Err == nil {
+				w.violated("an odd failure: %+v", dependent)
+			}
+		} else if errors.As(err, &failed) {
+			_, err := w.pool.Registration(failed.Worker)
+			if err != nil && !w.isForgotten(failed.Worker) || failed.Err == nil || failed.Attempt < 1 && w.spec(failed.Worker).schedule == nil {
 				w.violated("an odd failure: %+v (%v)", failed, err)
 			}
 		} else if errors.As(err, &stop) && w.plan.pool.stopTimeout > 0 {
@@ -484,6 +727,12 @@ func (w *world) reported(err error) {
 // separate returns the errors that others are joined of.
 func separate(err error) (all []error) {
 	_, stop := err.(*worker.StopError)
+	if _, dependent := err.(*worker.DependencyError); dependent {
+		return []error{err}
+	}
+	if _, failed := err.(*worker.WorkerError); failed {
+		return []error{err}
+	}
 	joined, ok := err.(interface{ Unwrap() []error })
 	switch {
 	case err == nil:
@@ -516,11 +765,14 @@ func (w *world) read() {
 		_, _, _, _ = e.HasEvent("x"), e.Middlewares(), e.MaxExecutionsAttempts(), e.DeferredStartThreshold()
 	}
 	for name := range w.pool.Registrations() {
-		if _, err := w.pool.Registration(name); err != nil {
+		if _, err := w.pool.Registration(name); err != nil && !w.isForgotten(name) {
 			w.violated("%v", err)
 		}
 	}
 	_ = w.pool.Options()
+	if health := w.pool.Health(); health.Live != (len(health.NotLive) == 0) || health.Ready && len(health.NotReady) > 0 {
+		w.violated("health %+v", health)
+	}
 	if _, err := w.registry.Gather(); err != nil {
 		w.violated("metrics: %v", err)
 	}
@@ -551,6 +803,32 @@ func (w *world) misbehave(q quirk) {
 		w.perform(q.call)
 	}
 }
+
+// schedule's nonsense is to go back in time; it may also have no more due times, in the place of an error.
+func (w *world) schedule(s *scheduleSpec) worker.Schedule {
+	if s.quirk.kind == behaves {
+		return worker.Every(s.every)
+	}
+	due := s.quirk.count()
+
+	return schedule(func(after time.Time) time.Time {
+		if due() {
+			w.misbehave(s.quirk)
+			switch {
+			case s.quirk.kind == nonsense && s.quirk.at%2 == 0:
+				return after.Add(-time.Hour)
+			case s.quirk.kind == nonsense:
+				return time.Time{}
+			}
+		}
+
+		return after.Add(s.every)
+	})
+}
+
+type schedule func(after time.Time) time.Time
+
+func (f schedule) Next(after time.Time) time.Time { return f(after) }
 
 // generator's nonsense is an empty id, and from then on the same id again and again.
 func (w *world) generator(q quirk) generatorFunc {
@@ -626,6 +904,7 @@ func (w *world) middleware(q quirk) worker.Middleware {
 
 // spoil notes how an attempt ends that a middleware misbehaves in.
 func (w *world) spoil(a *attempt, q quirk) {
+	a.spoiled = true
 	switch q.kind {
 	case panicking:
 		a.ends("panicked", "a quirk")

@@ -142,6 +142,7 @@ func (p *WorkerPool) admissibleLocked(g *generation, planned *plan) error {
 func (p *WorkerPool) placeLocked(planned *plan) {
 	planned.series = p.options.Metrics.join(planned)
 	if old, replaced := p.plans[planned.name]; replaced {
+		planned.execution.Store(old.execution.Load()) // which the pool tells of until the next start
 		p.removeLocked(old)
 		p.options.Metrics.leave(old)
 	}
@@ -249,23 +250,23 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 	}
 
 	g := newGeneration(p, ctx)
-	supervisors, err := p.startGeneration(g)
+	first, err := p.startGeneration(g)
 	if err != nil {
 		g.cancel(nil) // without the lock, since ctx's methods are user code
 		return nil, err
 	}
-	g.logStart(len(supervisors))
+	g.logStart()
 
 	// Each launches the next with its first event.
-	if len(supervisors) > 0 {
-		go supervisors[0].body()
+	if first != nil {
+		go first.body()
 	}
 
 	return g, nil
 }
 
-// startGeneration makes the workers ready to run, and returns them in order.
-func (p *WorkerPool) startGeneration(g *generation) ([]*supervisor, error) {
+// startGeneration makes the workers ready to run, and returns the first, nil if there is none.
+func (p *WorkerPool) startGeneration(g *generation) (first *supervisor, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -274,6 +275,7 @@ func (p *WorkerPool) startGeneration(g *generation) ([]*supervisor, error) {
 	}
 
 	p.current = g
+	g.outer.noteNested(p) // before a stop can forget it
 	g.supervisors = make(map[string]*supervisor, len(p.order))
 	g.order = make([]*supervisor, 0, len(p.order))
 	for _, planned := range p.order {
@@ -285,14 +287,15 @@ func (p *WorkerPool) startGeneration(g *generation) ([]*supervisor, error) {
 		s := p.launchLocked(g, planned)
 		if before != nil {
 			before.successor = s
+		} else {
+			first = s
 		}
 		before = s
 	}
 	g.unwatch = context.AfterFunc(g.ctx, g.followContext)
-	g.outer.noteNested(p)
 	p.signalLocked()
 
-	return g.order[:len(g.order):len(g.order)], nil
+	return first, nil
 }
 
 // startableLocked returns why the pool cannot be started now, nil if it can.

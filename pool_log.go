@@ -15,10 +15,11 @@ func WithPoolLogs() WorkerPoolOption {
 	}
 }
 
-func (g *generation) logStart(workers int) {
+func (g *generation) logStart() {
 	if g.logger == nil || !g.pool.options.PoolLogs {
 		return
 	}
+	workers := len(g.pool.supervisors())
 
 	version := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {

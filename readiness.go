@@ -137,9 +137,11 @@ func (p *WorkerPool) isOver(s *supervisor) (error, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	over := !s.alive && s.failure != nil && s.generation.supervisors[s.plan.name] == s
+	if s.alive || s.failure == nil || s.generation.supervisors[s.plan.name] != s {
+		return nil, false
+	}
 
-	return s.failure, over
+	return s.failure, true
 }
 
 // notReady is the error of a wait that ctx's end has ended.

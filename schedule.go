@@ -160,11 +160,12 @@ func (s *supervisor) failSchedule(err error) {
 	s.next = func(s *supervisor) { s.failSchedule(ErrGoexit) } // should the text of a panic's value end the goroutine
 	text := textOf(err)
 	err = fmt.Errorf("schedule %T: %w", s.plan.options.Schedule, err)
+	errText := textOf(err)
 
 	s.next = (*supervisor).finish
 	s.failure = &WorkerError{Worker: s.plan.name, ExecutionID: s.id, Attempt: s.number, Err: err}
 	s.gaveUp = s.mayBegin()
-	s.record(TransitionScheduleFailed, &detail{text: text, err: err})
+	s.record(TransitionScheduleFailed, &detail{text: text, err: err, errText: errText})
 }
 
 // lookAgain is how often a wait for a due time looks at the clock on the wall, which may be set, while the machine may be suspended.

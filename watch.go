@@ -47,6 +47,7 @@ func newWatch(a *attempt) *watch {
 		})
 	}
 	if len(options.Middlewares) == 0 {
+		a.beganRun(time.Now())
 		w.expectHealthLocked(options.HealthyAfter)
 	}
 
@@ -114,11 +115,15 @@ func (w *watch) overran() bool {
 
 // noteRun notes that Run begins, from when on it may become healthy.
 func (a *attempt) noteRun(at time.Time) {
-	a.runAt.Store(max(int64(at.Sub(a.startedAt)), 1))
+	a.beganRun(at)
 
 	if w := a.watch; w != nil {
 		w.do(func() { w.expectHealthLocked(a.supervisor.plan.options.HealthyAfter) })
 	}
+}
+
+func (a *attempt) beganRun(at time.Time) {
+	a.runAt.Store(int64(at.Sub(a.startedAt)) + 1)
 }
 
 // expectHealthLocked ends the row of failures, if there is one, once Run has lasted for d. With a heartbeat it takes a beat to tell.
@@ -144,8 +149,7 @@ func (a *attempt) healthy(now time.Time) bool {
 	if options.Heartbeat > 0 && a.watch != nil {
 		now = a.watch.heartbeat.lastBeat(a.startedAt)
 	}
-	ran := now.Sub(a.startedAt) - time.Duration(a.runAt.Load())
-	wrapped := len(options.Middlewares) > 0
+	began := a.runAt.Load()
 
-	return ran >= options.HealthyAfter && (!wrapped || a.runAt.Load() > 0)
+	return began > 0 && now.Sub(a.startedAt)-time.Duration(began-1) >= options.HealthyAfter
 }
