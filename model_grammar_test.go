@@ -365,10 +365,14 @@ func (l *life) start(now step) error {
 	l.waitUntil, l.seen = time.Time{}, nil
 	w.Attempt = l.streak + 1
 	w.StartedAt, w.EndedAt = now.At, time.Time{}
-	if l.spec.schedule != nil && (l.runBegins || len(w.Runs) == 0) {
-		w.Runs = append(w.Runs, worker.RunReport{StartedAt: now.At})
-		w.Runs = w.Runs[max(len(w.Runs)-20, 0):]
-		l.runBegins = false
+	if l.spec.schedule != nil {
+		if l.runBegins || len(w.Runs) == 0 {
+			w.Runs = append(w.Runs, worker.RunReport{StartedAt: now.At})
+			w.Runs = w.Runs[max(len(w.Runs)-20, 0):]
+			l.runBegins = false
+		}
+		run := &w.Runs[len(w.Runs)-1]
+		run.ExecutionID, run.EndedAt, run.Status = now.ExecutionID, time.Time{}, worker.Running
 	}
 
 	return l.numbered(now, w.Attempt)

@@ -16,11 +16,11 @@ type runRecord struct {
 }
 
 // beginAttempt notes the begin of an attempt, and of a run where it is the first of that.
-func (e *WorkerExecution) beginAttempt(at time.Time) {
+func (e *WorkerExecution) beginAttempt(at time.Time, newRun bool) {
 	if e.options.Schedule == nil {
 		return
 	}
-	if e.currentExecutionAttempt > 1 && len(e.runs) > 0 {
+	if !newRun {
 		run := &e.runs[len(e.runs)-1]
 		run.executionID, run.endedAt, run.status = e.id, time.Time{}, e.status
 		return

@@ -50,6 +50,7 @@ type supervisor struct {
 	status    WorkerStatus // guarded by the watch's turn while an attempt is watched
 	id        string       // of the coming or current attempt
 	begun     bool         // whether an attempt of that id has begun
+	newRun    bool         // whether the coming attempt is the first of a run of the schedule
 	trace     traceIDs     // for its log records
 	number    int          // of the current attempt, 0 before the first
 	outcome   outcome      // of the last attempt
@@ -142,6 +143,7 @@ func (s *supervisor) begin() {
 // settle records how the attempt ended, and counts it.
 func (s *supervisor) settle() {
 	s.next = (*supervisor).decide
+	s.newRun = false
 
 	if s.outcome.healthy {
 		s.counts.used, s.counts.row, s.counts.failures = 0, 0, 0
