@@ -21,7 +21,8 @@ const (
 // than ctx and [WithGlobalStopTimeout] allow; it is not run again before the next Start or RestartWorker.
 //
 // It returns nil if the worker is not running, an error that names it if it was not registered, and a [*StopError] if it has not
-// ended in time; its end is logged then. Called without a bound from inside that worker, it waits for itself.
+// ended in time; its end is logged then. Called without a bound from inside that worker, or from what the pool calls for it (a
+// middleware, the listener, a log writer, an id generator, a backoff, a schedule), it waits for itself; RestartWorker and Unregister too.
 func (p *WorkerPool) StopWorker(ctx context.Context, name string) error {
 	_, err := p.ask(ctx, name, stopRequested)
 
