@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
@@ -225,6 +226,7 @@ func TestNextThatIsCalledTooLateRunsNothing(t *testing.T) {
 		require.NoError(t, pool.Run(t.Context()))
 		assert.Zero(t, time.Since(start), "without Run, the attempt ends with its middleware")
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		require.ErrorIs(t, late, context.Canceled)
 		assert.False(t, ran)
 	})

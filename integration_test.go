@@ -69,7 +69,7 @@ func TestMistakesOfEmbeddedWorkers(t *testing.T) {
 			n := 0
 			pool := newPool(t, worker.WithWorker(embeddedPeriodic{worker.NewPeriodicWorker("job", time.Minute, func(context.Context) error { n++; return nil })}))
 			require.NoError(t, pool.Start(t.Context()))
-			time.Sleep(time.Hour)
+			time.Sleep(time.Hour + time.Second)
 			require.NoError(t, pool.Stop())
 			assert.Equal(t, 61, n)
 			assert.EqualValues(t, 61, pool.Report().Workers[0].Calls)

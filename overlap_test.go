@@ -123,6 +123,7 @@ func TestWorkerAsksForItsOwnRestart(t *testing.T) {
 		})))
 		require.NoError(t, pool.Start(t.Context()))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 
 		assert.Equal(t, 2, runs)
 		assert.Equal(t, []string{"+1s id-2 starting execution attempt 1/1"}, timeline(execution(t, pool, "job")))
