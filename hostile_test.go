@@ -156,6 +156,33 @@ func TestCauseThatCannotBeCompared(t *testing.T) {
 	})
 }
 
+func TestReportOfACauseThatMisbehaves(t *testing.T) {
+	for name, misbehave := range misbehaviours {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				if name == "hangs" {
+					misbehave = func() { <-release }
+				}
+				pool := newPool(t)
+				for i := range 10 {
+					pool.Register(worker.NewWorkerRegistration(drain(fmt.Sprint(i), time.Minute)))
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				require.NoError(t, pool.Start(ctx))
+				synctest.Wait()
+				cancel(errorFunc(func() string { misbehave(); return "" }))
+				synctest.Wait()
+				assert.Len(t, pool.Report().Workers, 10)
+				assert.Len(t, pool.Report().Workers, 10)
+				assert.LessOrEqual(t, time.Since(start), 100*time.Millisecond, "it is asked once, and not for long")
+				close(release)
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
 // TestReaderOfIDsThatFails is not parallel, since package uuid has one reader for all.
 func TestReaderOfIDsThatFails(t *testing.T) {
 	uuid.SetRand(iotestReader{})
