@@ -168,21 +168,24 @@ func (g *generation) supervisorOf(name string) *supervisor {
 
 // giveUp waits no longer: it tells all workers, whatever their turn, and returns who has not ended, nil if all have.
 func (g *generation) giveUp(cause error, ahead *lookAhead) *StopError {
+	since := time.Now()
 	g.pool.mu.Lock()
-	e := newStopErrorLocked(cause, g.order...)
+	m, isNew := g.musterLocked(since)
+	if isNew {
+		g.tellAllLocked()
+	}
+	g.pool.mu.Unlock()
+
+	return m.stopError(g, cause, ahead)
+}
+
+func (g *generation) tellAllLocked() {
 	g.stop.telling, g.stop.later = true, nil
 	for _, s := range g.order {
 		if s.alive {
 			s.tell(g.stop.cause)
 		}
 	}
-	g.pool.mu.Unlock()
-
-	if e != nil {
-		e.locate(g, ahead)
-	}
-
-	return e
 }
 
 // patience is how long a stop or a report waits for the methods of Start's context and of its cause, which are a user's.

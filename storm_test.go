@@ -157,7 +157,7 @@ func TestBoundedStopsOf10000HungWorkersEndInTime(t *testing.T) {
 	for name, test := range map[string]struct {
 		callers int
 		bound   time.Duration
-	}{"one": {1, 20 * time.Millisecond}, "20 in parallel": {20, 200 * time.Millisecond}} {
+	}{"one": {1, 20 * time.Millisecond}, "20 in parallel": {20, 100 * time.Millisecond}} {
 		callers, bound := test.callers, test.bound
 		t.Run(name, func(t *testing.T) {
 			release := make(chan struct{})
