@@ -1,15 +1,16 @@
 package worker
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // A bubble's clock cannot be set, so this one is: it tells the bubble's time, and by how much it is wrong.
-type wallClock struct{ step time.Duration }
+type wallClock struct{ step atomic.Int64 }
 
-func (c *wallClock) now() time.Time { return time.Now().Round(0).Add(c.step) }
+func (c *wallClock) now() time.Time { return time.Now().Round(0).Add(time.Duration(c.step.Load())) }
 
 // The wait for a due time follows a clock on the wall that is set meanwhile, in a minute at most. A machine that was suspended looks
 // the same: its timers have stood still, and the clock has not.
@@ -30,7 +31,7 @@ func TestWaitFollowsTheClockOnTheWall(t *testing.T) {
 				s := newSupervisor(pool, newGeneration(pool, t.Context()), &plan{name: "job", series: newWorkerSeries(pool.Metrics(), "job")})
 				clock, began := &wallClock{}, time.Now()
 				due := clock.now().Add(10 * time.Minute)
-				time.AfterFunc(90*time.Second, func() { clock.step = test.step })
+				time.AfterFunc(90*time.Second, func() { clock.step.Store(int64(test.step)) })
 
 				if !s.sleepWhile(func() time.Duration { return min(due.Sub(clock.now()), lookAgain) }) {
 					t.Error("it may begin")
