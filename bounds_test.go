@@ -643,3 +643,33 @@ func TestStopErrorsWholeLog(t *testing.T) {
 		assert.Contains(t, executionsText(t, pool), `worker_executions_total{status="stopped",worker="job"} 1`)
 	})
 }
+
+// Options that change nothing where they are are accepted, as the published module accepts its own. Their docs say so.
+func TestOptionsThatDoNothingAreAccepted(t *testing.T) {
+	for name, options := range map[string][]worker.WorkerExecutionOption{
+		"backoff with one attempt":           {worker.WithBackoff(worker.ConstantBackoff(time.Hour))},
+		"healthy after with one attempt":     {worker.WithHealthyAfter(time.Hour)},
+		"RestartAlways with one attempt":     {worker.WithRestartPolicy(worker.RestartAlways)},
+		"restart limit with one attempt":     {worker.WithRestartLimit(1, time.Hour)},
+		"stop errors that are never asked":   {worker.WithStopErrors(func(error) bool { return true })},
+		"RestartOnFailure beside a schedule": {worker.WithRestartPolicy(worker.RestartOnFailure), worker.WithSchedule(due())},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				pool := newPool(t, worker.WithWorker(do("job", succeed), options...))
+				require.NoError(t, pool.Run(t.Context()))
+				assert.Equal(t, worker.Success, execution(t, pool, "job").Status())
+				assert.Zero(t, time.Since(start))
+			})
+		})
+	}
+}
+
+// A heartbeat that is shorter than a periodic worker's interval is missed between two calls, as its docs say.
+func TestHeartbeatBelowAPeriodicInterval(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		e := script(t, time.Hour, worker.NewPeriodicWorker("job", time.Minute, succeed), worker.WithHeartbeat(30*time.Second))
+		assert.True(t, e.HasEvent("heartbeat missed for 30s"))
+		require.ErrorIs(t, e.LastError(), worker.ErrHeartbeatMissed)
+	})
+}

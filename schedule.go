@@ -41,7 +41,13 @@ func (s *supervisor) endRun() {
 // schedule asks when the next run is due, for a worker that has a schedule.
 func (s *supervisor) schedule() {
 	s.next = (*supervisor).begin
-	if s.plan.options.Schedule == nil || !s.mayBegin() {
+	switch {
+	case s.plan.options.Schedule == nil:
+		return
+	case !s.mayBegin():
+		if s.number > 0 {
+			s.next = (*supervisor).finish // with the outcome of its last run
+		}
 		return
 	}
 

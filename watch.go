@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -18,7 +19,7 @@ type watch struct {
 	onDone func() bool   // ends the watch on the attempt's deadline, nil if it has none
 	told   chan struct{} // closed once it was told of that, where it was not ended before
 	late   bool          // whether the attempt has run into its deadline, set before told is closed
-	judged bool          // belongs to the attempt's goroutine
+	judged sync.Once     // the question whether it is late
 }
 
 // watched reports whether attempts need a watch.
@@ -99,15 +100,14 @@ func (w *watch) overran() bool {
 	if w == nil || w.onDone == nil {
 		return false
 	}
-	if !w.judged {
-		w.judged = true
+	w.judged.Do(func() {
 		switch {
 		case !w.onDone():
 			<-w.told
 		case w.a.Err() != nil: // a context is done before it says so to others
 			apart(func() { w.do(w.timeOut) })
 		}
-	}
+	})
 
 	return w.late
 }

@@ -76,11 +76,23 @@ func newPool(cfg config, metricsURL string, provider trace.TracerProvider) (*wor
 			worker.WithBackoff(worker.ExponentialBackoff(selfcheckMinBackoff, selfcheckMaxBackoff)),
 			worker.WithHealthyAfter(selfcheckHealthyAfter),
 		),
+		checkerOf(cfg.out),
 		worker.WithWorker(
 			newFlaky(),
 			worker.WithMaxExecutionsAttempts(flakyAttempts),
 			worker.WithBackoff(worker.ConstantBackoff(flakyBackoff)),
 		),
+	)
+}
+
+// checkerOf registers the checker of the index in file.
+func checkerOf(file string) worker.WorkerPoolOption {
+	return worker.WithWorker(
+		worker.NewFuncWorker(checkerName, newChecker(file).check),
+		worker.WithSchedule(worker.Every(checkerInterval)),
+		worker.WithAttemptTimeout(checkerTimeout),
+		worker.WithMaxExecutionsAttempts(checkerAttempts),
+		worker.WithBackoff(worker.ConstantBackoff(checkerBackoff)),
 	)
 }
 
