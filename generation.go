@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"weak"
 
 	"github.com/rs/zerolog"
 	oteltrace "go.opentelemetry.io/otel/trace"
@@ -42,6 +43,7 @@ type generation struct {
 	dependents  map[string]*dependents
 	firstStage  int
 	stop        stopping
+	lastMuster  weak.Pointer[muster] // of who gave up last, while that goes on
 }
 
 func newGeneration(p *WorkerPool, ctx context.Context) *generation {

@@ -10,7 +10,6 @@ import (
 	"math"
 	"runtime"
 	"runtime/pprof"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -156,6 +155,33 @@ func TestCauseThatCannotBeCompared(t *testing.T) {
 	})
 }
 
+func TestReportOfACauseThatMisbehaves(t *testing.T) {
+	for name, misbehave := range misbehaviours {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				if name == "hangs" {
+					misbehave = func() { <-release }
+				}
+				pool := newPool(t)
+				for i := range 10 {
+					pool.Register(worker.NewWorkerRegistration(drain(fmt.Sprint(i), time.Minute)))
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				require.NoError(t, pool.Start(ctx))
+				synctest.Wait()
+				cancel(errorFunc(func() string { misbehave(); return "" }))
+				synctest.Wait()
+				assert.Len(t, pool.Report().Workers, 10)
+				assert.Len(t, pool.Report().Workers, 10)
+				assert.LessOrEqual(t, time.Since(start), 100*time.Millisecond, "it is asked once, and not for long")
+				close(release)
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
 // TestReaderOfIDsThatFails is not parallel, since package uuid has one reader for all.
 func TestReaderOfIDsThatFails(t *testing.T) {
 	uuid.SetRand(iotestReader{})
@@ -200,6 +226,7 @@ func TestTracingMiddlewareOutlivesItsAttempt(t *testing.T) {
 	}
 }
 
+// TestStackOfAWorkerWithLabelsOfItsOwn is not parallel, since the stacks of all goroutines of the process are looked through.
 func TestStackOfAWorkerWithLabelsOfItsOwn(t *testing.T) {
 	for name, relabel := range map[string]func(ctx context.Context, f func(context.Context)){
 		"another worker": func(ctx context.Context, f func(context.Context)) { pprof.Do(ctx, pprof.Labels("worker", "mine"), f) },
@@ -210,41 +237,29 @@ func TestStackOfAWorkerWithLabelsOfItsOwn(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				release := make(chan struct{})
 				var logs logBuffer
-				pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error {
+				pool := newPool(t, worker.WithWorker(do("relabelled", func(ctx context.Context) error {
 					relabel(ctx, func(context.Context) { waitForRelease(release) })
 					return nil
 				}), worker.WithHeartbeat(10*time.Second)))
-				require.NoError(t, pool.Start(logs.context()))
+				pprof.Do(logs.context(), pprof.Labels("worker", "the program's own"), func(ctx context.Context) { require.NoError(t, pool.Start(ctx)) })
 				time.Sleep(time.Minute)
+				var line struct{ Error, Stack string }
+				require.NoError(t, json.Unmarshal([]byte(logs.lines()[1]), &line))
+				assert.Contains(t, line.Stack, "waitForRelease", "in the line of the missed heartbeat")
+				assert.Empty(t, line.Error, "10s before")
+
 				var stop *worker.StopError
 				require.ErrorAs(t, pool.Shutdown(within(t, time.Second)), &stop)
 				assert.Contains(t, stop.Workers[0].Stack, "waitForRelease")
 				assert.NotContains(t, stop.Workers[0].Stack, "(*generation)", "none of the pool's own goroutines")
-
-				lines := strings.Join(logs.lines(), "\n")
-				assert.NotContains(t, lines, `"error":"10s"`)
-				assert.Contains(t, lines, "waitForRelease", "in the line of the missed heartbeat")
 				close(release)
 				require.NoError(t, pool.Stop())
 			})
 		})
 	}
-}
-
-func TestMissedHeartbeatWithoutAStackLogsItsError(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var logs logBuffer
-		pool := newPool(t, worker.WithWorker(do("job", block), worker.WithHeartbeat(10*time.Second)))
-		require.Error(t, pool.Run(logs.context()))
-		var line struct{ Error, Stack, Message string }
-		require.NoError(t, json.Unmarshal([]byte(logs.lines()[1]), &line))
-		assert.Equal(t, "heartbeat missed for 10s", line.Message)
-		assert.Contains(t, []string{"", worker.ErrHeartbeatMissed.Error()}, line.Error)
-		assert.True(t, line.Stack != "" || line.Error != "")
-	})
 }
 
 func TestReportOfNullAndOfNoStatus(t *testing.T) {
@@ -277,5 +292,34 @@ func TestInfiniteDeferralNeverEnds(t *testing.T) {
 				require.NoError(t, pool.Stop())
 			})
 		})
+	}
+}
+
+// TestGoexitInAnOptionIsTheCallers: t.FailNow in a test's option, or in a Name, ends that test; a panic is an error.
+func TestGoexitInAnOptionIsTheCallers(t *testing.T) {
+	create := func(options ...worker.WorkerPoolOption) (returned bool, err error) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, err = worker.NewDefaultWorkerPoolFactory().Create(options...)
+			returned = true
+		}()
+		<-done
+		return returned, err
+	}
+	misbehaving := func(misbehave func()) map[string]worker.WorkerPoolOption {
+		return map[string]worker.WorkerPoolOption{
+			"pool option":   func(*worker.PoolOptions) { misbehave() },
+			"worker option": worker.WithWorker(do("job", succeed), func(*worker.ExecutionOptions) { misbehave() }),
+		}
+	}
+	for name, option := range misbehaving(runtime.Goexit) {
+		returned, _ := create(option)
+		assert.False(t, returned, name)
+	}
+	for name, option := range misbehaving(func() { panic("no option") }) {
+		returned, err := create(option)
+		assert.True(t, returned, name)
+		require.ErrorContains(t, err, "recovered panic: no option", name)
 	}
 }

@@ -203,13 +203,17 @@ func TestMissedHeartbeatIsAFailureWhateverRunReturns(t *testing.T) {
 
 func TestConsumerThatReturnsNilAfterASlowMessageIsRunAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("consumer", func(ctx context.Context) error { <-ctx.Done(); return nil }),
-			worker.WithHeartbeat(10*time.Second), worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts),
+		pool := newPool(t, worker.WithWorker(do("consumer", func(ctx context.Context) error {
+			<-ctx.Done() // in the midst of a slow message
+			worker.Heartbeat(ctx)
+			time.Sleep(2 * time.Second)
+			return nil
+		}), worker.WithHeartbeat(10*time.Second), worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts),
 			worker.WithBackoff(worker.ConstantBackoff(0))))
 		require.NoError(t, pool.Start(t.Context()))
 		time.Sleep(61 * time.Second)
-		assert.Equal(t, 7, execution(t, pool, "consumer").CurrentExecutionAttempt())
-		assert.Equal(t, 6, execution(t, pool, "consumer").ConsecutiveFailures())
+		assert.Equal(t, 6, execution(t, pool, "consumer").CurrentExecutionAttempt())
+		assert.Equal(t, 5, execution(t, pool, "consumer").ConsecutiveFailures())
 		require.NoError(t, pool.Stop())
 		assert.Equal(t, worker.Success, execution(t, pool, "consumer").Status(), "it was stopped, and returned nil")
 	})

@@ -138,18 +138,19 @@ func (p *WorkerPool) Report() PoolReport {
 	report.State = p.stateLocked()
 	var supervisors []*supervisor
 	var waiting map[string][]string
-	var cause error
-	if g := p.current; g != nil {
-		supervisors, waiting, cause = g.sortedLocked(), g.waitingLocked(), g.stop.cause
+	g := p.current
+	stopped := g != nil && g.stop.cause != nil
+	if g != nil {
+		supervisors, waiting = g.sortedLocked(), g.waitingLocked()
 	}
 	p.mu.Unlock()
 
-	if cause != nil {
-		report.Cause = kept(textOf(cause))
+	if stopped {
+		report.Cause = g.causeText()
 	}
 	report.Workers = make([]WorkerReport, len(supervisors))
 	for i, s := range supervisors {
-		report.Workers[i] = s.execution.report(report.State == PoolStopping)
+		report.Workers[i] = s.execution.report(report.State == PoolStopping, s.generation)
 		report.Workers[i].WaitingFor = waiting[s.plan.name]
 		report.Workers[i].Nested = s.nestedReports()
 	}
@@ -204,7 +205,8 @@ func (p *WorkerPool) stateLocked() PoolState {
 	return PoolNew
 }
 
-func (e *WorkerExecution) report(leaving bool) WorkerReport {
+// report returns a snapshot of the execution in a generation. What has told the worker to stop is a request, or that generation's stop.
+func (e *WorkerExecution) report(leaving bool, g *generation) WorkerReport {
 	e.mu.Lock()
 	r := e.factsLocked()
 	r.Live, r.Fine = e.healthLocked(leaving)
@@ -214,8 +216,12 @@ func (e *WorkerExecution) report(leaving bool) WorkerReport {
 	all, cause := e.events.all(), e.stopCause
 	e.mu.Unlock()
 
-	if cause != nil {
-		r.Cause = kept(textOf(cause))
+	switch {
+	case cause == nil:
+	case same(cause, ErrWorkerStopped):
+		r.Cause = ErrWorkerStopped.Error()
+	default:
+		r.Cause = g.causeText()
 	}
 	r.DependsOn = slices.Clone(e.options.DependsOn)
 	r.Options = e.options.told()

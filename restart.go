@@ -87,15 +87,14 @@ func (p *WorkerPool) ask(ctx context.Context, name string, r request) (*supervis
 	}
 
 	p.mu.Lock()
-	e := newStopErrorLocked(ctx.Err(), s)
+	m := newMusterLocked(s.generation, s)
 	p.mu.Unlock()
-	if e == nil {
-		<-s.leaving() // imminent
-		return s, nil
+	if err := m.stopError(s.generation, ctx.Err(), ahead); err != nil {
+		return s, err
 	}
-	e.locate(s.generation, ahead)
+	<-s.leaving() // imminent
 
-	return s, e
+	return s, nil
 }
 
 // request does what can be done at once, or returns the worker that must end before.

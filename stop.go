@@ -5,6 +5,8 @@ import (
 	"maps"
 	"runtime/pprof"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +26,9 @@ type stopping struct {
 	later     []*stage // whose turn has not come
 	finishing bool
 	err       error // set before expired is closed
+
+	asked sync.Once // for the text of the cause
+	text  atomic.Pointer[string]
 }
 
 // stage is all workers that stop together.
@@ -163,25 +168,48 @@ func (g *generation) supervisorOf(name string) *supervisor {
 
 // giveUp waits no longer: it tells all workers, whatever their turn, and returns who has not ended, nil if all have.
 func (g *generation) giveUp(cause error, ahead *lookAhead) *StopError {
+	since := time.Now()
 	g.pool.mu.Lock()
-	e := newStopErrorLocked(cause, g.order...)
+	m, isNew := g.musterLocked(since)
+	if isNew {
+		g.tellAllLocked()
+	}
+	g.pool.mu.Unlock()
+
+	return m.stopError(g, cause, ahead)
+}
+
+func (g *generation) tellAllLocked() {
 	g.stop.telling, g.stop.later = true, nil
 	for _, s := range g.order {
 		if s.alive {
 			s.tell(g.stop.cause)
 		}
 	}
-	g.pool.mu.Unlock()
-
-	if e != nil {
-		e.locate(g, ahead)
-	}
-
-	return e
 }
 
-// patience is how long the end of a stop waits for the methods of Start's context, which are a user's.
+// patience is how long a stop or a report waits for the methods of Start's context and of its cause, which are a user's.
 const patience = 100 * time.Millisecond
+
+// causeText returns the text of the stop's cause, as a report keeps it. It is asked for once, and is empty
+// where it does not come.
+func (g *generation) causeText() string {
+	g.stop.asked.Do(func() {
+		said := make(chan struct{})
+		go func() {
+			defer close(said)
+			text := kept(textOf(g.stop.cause))
+			g.stop.text.Store(&text)
+		}()
+		await(said, patience)
+	})
+
+	if text := g.stop.text.Load(); text != nil {
+		return *text
+	}
+
+	return ""
+}
 
 // finish is the last act of a stop. It takes the generation off Start's context, so that this keeps nothing of it.
 func (g *generation) finish() {
