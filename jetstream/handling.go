@@ -64,7 +64,7 @@ func (h *handling) handle() {
 		h.verdict.stack = string(stack)
 	}()
 
-	h.ctx, h.span = h.startSpan(h.delivery)
+	h.ctx, h.span = h.startSpan(h.handling, h.delivery)
 	h.verdict = h.judge(h.delivery, h.worker.handle(h.ctx, h.delivery.msg))
 	returned = true
 }

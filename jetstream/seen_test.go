@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -103,6 +104,34 @@ func TestLowerCaseTraceHeadersAreLinkedToo(t *testing.T) {
 	require.Len(t, recorder.Ended(), 1)
 	require.Len(t, recorder.Ended()[0].Links(), 1)
 	assert.Equal(t, "0102030405060708090a0b0c0d0e0f10", recorder.Ended()[0].Links()[0].SpanContext.TraceID().String())
+}
+
+// TestBaggageOfTheProducerReachesTheHandler is a test with and without tracing.
+func TestBaggageOfTheProducerReachesTheHandler(t *testing.T) {
+	for name, options := range map[string][]worker.WorkerPoolOption{
+		"traced":   {worker.WithTracerProvider(otelsdktrace.NewTracerProvider())},
+		"untraced": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, js := connect(t, startServer(t).ClientURL())
+			consumer := newStream(t, js, jetstream.ConsumerConfig{})
+			seen := make(chan string, 2)
+			w := workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {
+				seen <- baggage.FromContext(ctx).Member("tenant").Value()
+				return nil
+			})
+			pool, err := worker.NewDefaultWorkerPoolFactory().Create(append(options, worker.WithWorker(w))...)
+			require.NoError(t, err)
+			require.NoError(t, pool.Start(t.Context()))
+			for _, header := range []nats.Header{{"Baggage": {"tenant=seven"}}, {"Baggage": {"nonsense;;=,"}}} {
+				_, err = js.PublishMsg(t.Context(), &nats.Msg{Subject: "jobs", Header: header})
+				require.NoError(t, err)
+			}
+
+			assert.Equal(t, []string{"seven", ""}, collect(t, seen, 2))
+			require.NoError(t, pool.Stop())
+		})
+	}
 }
 
 func TestMetrics(t *testing.T) {

@@ -63,8 +63,8 @@ type consumerWorker struct {
 // what a step has more than the first one at least, whatever [WithBackoff] says.
 //
 // handle is called from up to [WithConcurrency] goroutines at once. It must not acknowledge the message in any way: its result
-// does, as the package comment says. Its context carries the worker's logger, ids and tracer, and a span of its own that is linked
-// to the producer's trace context in the message's headers. That context is not cancelled when the worker is told to stop, but
+// does, as the package comment says. Its context carries the worker's logger, ids and tracer, a span of its own that is linked to
+// the producer's trace context in the message's headers, and the producer's baggage. That context is not cancelled when the worker is told to stop, but
 // once the time of [WithDrainTimeout] has passed, with [ErrDrainTimeout] as its cause.
 //
 // Run blocks until its context is done, and then returns nil: it pulls no more, hands what no handler has begun back to the server
