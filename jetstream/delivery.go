@@ -12,17 +12,27 @@ import (
 
 // delivery is a message that the session holds: it waits for a handler, or is being handled.
 type delivery struct {
-	msg    jetstream.Msg
-	id     identity
-	number atomic.Uint64 // how often the message was delivered by now, this time included
+	msg     jetstream.Msg
+	id      identity
+	number  atomic.Uint64 // how often the message was delivered by now, this time included
+	prior   uint64        // attempts before it was scheduled anew
+	size    int           // bytes, about
+	key     string        // with keyed
+	keyed   bool
+	arrived time.Duration // by the inbox's exact clock; 0 without metrics
 
 	answer  atomic.Int32 // an answer
 	handled bool         // with success, and acked by the worker: written and read by the handler's goroutine
 
-	// The fields below are guarded by the inbox.
-	place int           // where it is among the held ones
-	fresh time.Duration // the server has heard of it no earlier than then, as of the inbox's clock
+	// The fields below are guarded by the inbox, and its clock's.
+	place    int           // where it is among the held ones
+	fresh    time.Duration // the server has heard of it no earlier than then
+	received time.Duration
+	began    time.Duration // notBegun while no handler has it
+	dubious  bool          // the server's record of it may look expired
 }
+
+const notBegun = -1
 
 // identity tells a message from all others. Its sequence alone would not: a stream that was lost and made anew counts from 1 again.
 type identity struct {
@@ -41,7 +51,7 @@ const (
 
 func newDelivery(msg jetstream.Msg) *delivery {
 	number, id := numbers(msg)
-	d := &delivery{msg: msg, id: id}
+	d := &delivery{msg: msg, id: id, size: sizeOf(msg), prior: priorAttempts(msg.Headers())}
 	d.number.Store(number)
 
 	return d
@@ -57,14 +67,26 @@ func (d *delivery) covers(other *delivery) bool {
 	return d.id == other.id && d.id != identity{} && d.answer.Load() != answered
 }
 
-// attempts is the delivery's number as backoffs take it.
-func (d *delivery) attempts() int {
-	return int(min(d.number.Load(), math.MaxInt32))
+// tries is the number of attempts at the message, this one included.
+func (d *delivery) tries() uint64 {
+	return d.prior + d.number.Load()
 }
 
-// isLast returns whether the server will not deliver the message again.
-func (t *terms) isLast(d *delivery) bool {
-	return t.maxDeliver > 0 && d.number.Load() >= t.maxDeliver
+// attempts is the same as backoffs take it.
+func (d *delivery) attempts() int {
+	return int(min(d.tries(), math.MaxInt32))
+}
+
+// sizeOf is about what a message takes.
+func sizeOf(msg jetstream.Msg) int {
+	size := len(msg.Data()) + len(msg.Subject()) + len(msg.Reply())
+	for name, values := range msg.Headers() {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+
+	return size
 }
 
 // The reply subject tells what is to be known:

@@ -16,21 +16,25 @@ const (
 // inbox is what a session holds and what it has asked for, and says how much more to ask for.
 type inbox struct {
 	concurrency int
-	maxBatch    int
+	prefetch    int // at most
 	started     time.Time
 
 	mu       sync.Mutex  // guards the fields below
 	held     []*delivery // in no order: the queued ones, and those being handled
 	queue    queue       // those that no handler has begun; empty while a handler is free
+	lanes    lanes       // those that wait for one of the same key
 	newest   uint64      // the highest stream sequence received
-	recent   recent      // as many as the inbox may hold: no more than that can cross their acks
+	recent   recent      // as many as the inbox may hold at least: no more than that can cross their acks at once
 	handlers int         // goroutines that handle, at most concurrency
 	pulls    map[*pull]struct{}
 	wanted   int           // asked for, and not yet received
 	ramp     int           // bounds the prefetch while the handlers' pace is news
 	pace     time.Duration // a moving average of what a handler takes, 0 before the first
+	terms    *terms
+	bytes    bytesHeld
 	state    state
-	clock    time.Duration // of the last look at what is stale: exact enough, and free
+	clock    time.Duration // of the last beat: exact enough, and free
+	released time.Duration // when a handler was free last, as of the clock
 	idle     chan struct{} // closed once nothing is held and handled any more; nil while nobody waits for it
 }
 
@@ -42,15 +46,26 @@ const (
 	ended          // takes nothing
 )
 
-func newInbox(concurrency, maxBatch int) *inbox {
+func newInbox(settings *settings, t *terms) *inbox {
 	return &inbox{
-		concurrency: concurrency,
-		maxBatch:    maxBatch,
+		concurrency: settings.concurrency,
+		prefetch:    settings.prefetch,
 		started:     time.Now(),
-		recent:      recent{limit: concurrency + maxPrefetch},
+		lanes:       lanes{key: settings.key},
+		recent:      recent{least: settings.concurrency + maxPrefetch},
 		pulls:       map[*pull]struct{}{},
-		ramp:        concurrency,
+		ramp:        settings.concurrency,
+		terms:       t,
+		bytes:       bytesHeld{limit: settings.maxBytes, calm: true},
 	}
+}
+
+// adopt makes the inbox keep to other terms.
+func (b *inbox) adopt(t *terms) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.terms = t
 }
 
 // now is the time since the session began, which takes one look at a clock instead of two.
@@ -76,13 +91,16 @@ func (b *inbox) planLocked() *pull {
 	if free < max(1, ahead/2) {
 		return nil // a few larger pulls are cheaper than many small ones
 	}
-	if b.maxBatch > 0 {
-		free = min(free, b.maxBatch)
+	if b.terms.maxBatch > 0 {
+		free = min(free, b.terms.maxBatch)
 	}
 
-	p := &pull{left: free, newest: b.newest}
+	p := &pull{left: free, newest: b.newest, active: b.clock, isOpen: make(chan struct{})}
+	if !b.bytes.allow(p, len(b.held)+b.wanted == 0, b.terms.maxBytes) {
+		return nil
+	}
 	b.pulls[p] = struct{}{}
-	b.wanted += free
+	b.wanted += p.left
 	b.ramp = min(2*b.ramp, maxPrefetch)
 
 	return p
@@ -94,7 +112,7 @@ func (b *inbox) prefetchLocked() int {
 		return 0
 	}
 
-	return min(b.concurrency*int(prefetchTime/b.pace), b.ramp, maxPrefetch)
+	return min(b.concurrency*int(prefetchTime/b.pace), b.ramp, b.prefetch)
 }
 
 // receipt is what becomes of a delivery that has arrived.
@@ -104,6 +122,7 @@ type receipt struct {
 	handled  bool // not taken, since the message has just been handled
 	start    bool // a handler has to be started with it
 	complete bool // it was the last one of its pull
+	exceeds  bool // its pull has brought more than it was to
 }
 
 // receive takes a delivery in, unless the inbox is stopped or holds the message already. One that is the message's last is taken
@@ -112,7 +131,7 @@ func (b *inbox) receive(p *pull, d *delivery, last bool) receipt {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	r := receipt{complete: b.countLocked(p, 1)}
+	r := receipt{complete: b.countLocked(p, 1), exceeds: b.bytes.arrive(p, d, b.clock)}
 	if b.knownLocked(p, d, &r) {
 		return r
 	}
@@ -120,11 +139,16 @@ func (b *inbox) receive(p *pull, d *delivery, last bool) receipt {
 		return r
 	}
 
-	d.place, d.fresh = len(b.held), b.clock
+	d.place, d.fresh, d.received, d.began = len(b.held), b.clock, b.clock, notBegun
 	b.held = append(b.held, d)
+	b.bytes.held += d.size
 	r.taken = true
+	if b.lanes.wait(d) {
+		return r
+	}
 	if r.start = b.handlers < b.concurrency; r.start {
 		b.handlers++
+		d.began = b.clock
 	} else {
 		b.queue.push(d)
 	}
@@ -149,6 +173,7 @@ func (b *inbox) countLocked(p *pull, n int) (complete bool) {
 		return false
 	}
 
+	b.bytes.finish(p)
 	delete(b.pulls, p)
 
 	return true
@@ -162,17 +187,23 @@ func (b *inbox) release(d *delivery, took time.Duration) (next *delivery, plan *
 
 	b.removeLocked(d)
 	if d.handled {
-		b.recent.add(d.id)
+		b.recent.add(d.id, b.clock, b.terms.ackWait)
 	}
 	if b.pace == 0 {
 		b.pace = took
 	}
 	b.pace = max(b.pace+(took-b.pace)/8, 1)
+	b.released = b.clock
 
+	if follower := b.lanes.leave(d); follower != nil {
+		b.queue.push(follower)
+	}
 	next = b.queue.pop()
 	if next == nil {
 		b.handlers--
 		b.announceLocked()
+	} else {
+		next.began = b.clock
 	}
 
 	return next, b.planLocked()
@@ -184,6 +215,7 @@ func (b *inbox) removeLocked(d *delivery) {
 	b.held[d.place].place = d.place
 	b.held[last] = nil
 	b.held = b.held[:last]
+	b.bytes.held -= d.size
 }
 
 // opened gives a pull its context. It returns false where the inbox has been stopped meanwhile, so that stop has missed it.
@@ -192,6 +224,7 @@ func (b *inbox) opened(p *pull, context jetstream.ConsumeContext) bool {
 	defer b.mu.Unlock()
 
 	p.context = context
+	close(p.isOpen)
 
 	return b.state == taking
 }

@@ -3,15 +3,20 @@ package jetstream
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // What a worker has without options.
 const (
 	// DefaultConcurrency is the number of messages handled at once, without [WithConcurrency].
 	DefaultConcurrency = 1
+
+	// DefaultMaxBytes is how many bytes of messages a worker holds and asks for at most, without [WithMaxBytes].
+	DefaultMaxBytes = 16 << 20
 
 	// DefaultDrainTimeout is the time that handlers have to finish on a stop, without [WithDrainTimeout]. It leaves room
 	// within the 30 seconds that Kubernetes grants by default.
@@ -31,16 +36,26 @@ var ErrDrainTimeout = errors.New("drain timeout")
 type Option func(*settings)
 
 type settings struct {
-	concurrency  int
-	drainTimeout time.Duration
-	backoff      worker.BackoffFunc
-	doubleAck    bool
-	group        string
-	metrics      *Metrics
+	concurrency    int
+	prefetch       int
+	maxBytes       int
+	drainTimeout   time.Duration
+	messageTimeout time.Duration
+	backoff        worker.BackoffFunc
+	doubleAck      bool
+	group          string
+	metrics        *Metrics
+	js             jetstream.JetStream
+	deadLetters    string // a subject
+	scheduled      string // the prefix of subjects
+	middlewares    []func(Handler) Handler
+	key            func(jetstream.Msg) string
 }
 
 func newSettings(options []Option) settings {
-	s := settings{concurrency: DefaultConcurrency, drainTimeout: DefaultDrainTimeout}
+	s := settings{
+		concurrency: DefaultConcurrency, drainTimeout: DefaultDrainTimeout, prefetch: maxPrefetch, maxBytes: DefaultMaxBytes,
+	}
 	for _, option := range options {
 		if option != nil {
 			option(&s)
@@ -62,9 +77,32 @@ func (s *settings) problem() error {
 		return fmt.Errorf("concurrency must be at least 1, got %d", s.concurrency)
 	case s.drainTimeout < 0:
 		return fmt.Errorf("drain timeout must not be negative, got %s", s.drainTimeout)
+	case s.maxBytes < 1:
+		return fmt.Errorf("max bytes must be at least 1, got %d", s.maxBytes)
+	case s.messageTimeout < 0:
+		return fmt.Errorf("message timeout must not be negative, got %s", s.messageTimeout)
+	case s.js == nil && s.deadLetters != "":
+		return errors.New("dead letters need WithJetStream")
+	case s.js == nil && s.scheduled != "":
+		return errors.New("rescheduling needs WithJetStream")
+	case s.deadLetters != "" && !isSubject(s.deadLetters):
+		return fmt.Errorf("dead letter subject %q is not one to publish to", s.deadLetters)
+	case s.scheduled != "" && !isSubject(s.scheduled):
+		return fmt.Errorf("rescheduling prefix %q is not one to publish to", s.scheduled)
 	default:
 		return nil
 	}
+}
+
+// isSubject returns whether a message can be published to a subject.
+func isSubject(subject string) bool {
+	for token := range strings.SplitSeq(subject, ".") {
+		if token == "" || strings.ContainsAny(token, " \t\r\n*>") {
+			return false
+		}
+	}
+
+	return true
 }
 
 // WithConcurrency sets how many messages a worker handles at once. The default is [DefaultConcurrency]; less than 1 is an error of

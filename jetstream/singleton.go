@@ -46,7 +46,10 @@ func NewSingletonWorker(
 	settings := newSettings(options)
 	settings.group = group
 
-	return &consumerWorker{name: name, consumer: consumer, handle: handle, singleton: true, settings: settings}
+	w := newWorker(name, sourceOf(consumer), handle, settings)
+	w.singleton = true
+
+	return w
 }
 
 func (s *settings) singletonProblem() error {

@@ -46,14 +46,25 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// Handler handles one message. Its result decides on the message: see the package comment.
+type Handler func(ctx context.Context, msg jetstream.Msg) error
+
 // consumerWorker is a worker that handles the messages of a consumer. It holds no state of a Run, so that one value may serve
 // several pools.
 type consumerWorker struct {
 	name      string
-	consumer  jetstream.Consumer
-	handle    func(ctx context.Context, msg jetstream.Msg) error
+	source    source
+	handle    Handler
 	singleton bool
 	settings  settings
+}
+
+func newWorker(name string, source source, handle Handler, settings settings) *consumerWorker {
+	if handle != nil {
+		handle = settings.wrap(handle)
+	}
+
+	return &consumerWorker{name: name, source: source, handle: handle, settings: settings}
 }
 
 // NewConsumerWorker returns a worker that pulls the messages of a consumer and calls handle for each of them.
@@ -84,7 +95,7 @@ func NewConsumerWorker(
 	handle func(ctx context.Context, msg jetstream.Msg) error,
 	options ...Option,
 ) worker.Worker {
-	return &consumerWorker{name: name, consumer: consumer, handle: handle, settings: newSettings(options)}
+	return newWorker(name, sourceOf(consumer), handle, newSettings(options))
 }
 
 // Name returns the name of the worker.
@@ -94,13 +105,26 @@ func (w *consumerWorker) Name() string {
 
 // Run handles messages until ctx is done.
 func (w *consumerWorker) Run(ctx context.Context) error {
-	terms, err := w.agree(ctx)
+	err := w.run(ctx)
+	if ctx.Err() != nil {
+		return nil // stopped, however that ended
+	}
+
+	return err
+}
+
+func (w *consumerWorker) run(ctx context.Context) error {
+	if err := w.problem(); err != nil {
+		return worker.Permanent(err)
+	}
+	consumer, err := w.source.consumer(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil // stopped, however the inquiry ended
-		}
+		return err
+	}
+	info, err := w.ask(ctx, consumer)
+	if err != nil {
 		return err
 	}
 
-	return newSession(ctx, w, terms).run()
+	return newSession(ctx, w, consumer, info).run()
 }
