@@ -11,10 +11,10 @@ import (
 )
 
 // The terms are asked for again where a failure is judged by terms of more than judgedAge, and at the latest after refreshAge
-// while messages come. So a change of the consumer's configuration holds at once for what counts deliveries, and soon for AckWait.
+// while messages come or are held. So a change of the consumer's configuration holds at once for what counts deliveries, and soon for AckWait.
 const (
 	judgedAge  = time.Second
-	refreshAge = 10 * time.Second
+	refreshAge = 5 * time.Second
 )
 
 // problem returns what is wrong with the worker's own input.
@@ -78,7 +78,7 @@ func (s *session) renew(age time.Duration) error {
 	if now-s.agreed.Load().at < age {
 		return nil
 	}
-	info, err := s.worker.ask(context.WithoutCancel(s.ctx), s.target)
+	info, err := s.worker.ask(s.life, s.target)
 	if err != nil {
 		if permanent := *new(interface{ Permanent() bool }); errors.As(err, &permanent) {
 			s.end(err)

@@ -100,7 +100,7 @@ func (s *session) resolveDoubts() {
 		}
 
 		switch err := s.renew(0); {
-		case err == nil || s.ctx.Err() != nil:
+		case err == nil || s.ctx.Err() != nil || s.life.Err() != nil:
 		case gone(err):
 			s.fail(err)
 		default:

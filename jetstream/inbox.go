@@ -17,6 +17,7 @@ const (
 type inbox struct {
 	concurrency int
 	prefetch    int // at most
+	maxPulls    int // at once; with an order one, since two are read by two goroutines
 	started     time.Time
 
 	mu       sync.Mutex  // guards the fields below
@@ -47,7 +48,13 @@ const (
 )
 
 func newInbox(settings *settings, t *terms) *inbox {
+	pulls := maxPulls
+	if settings.key != nil {
+		pulls = 1
+	}
+
 	return &inbox{
+		maxPulls:    pulls,
 		concurrency: settings.concurrency,
 		prefetch:    settings.prefetch,
 		started:     time.Now(),
@@ -82,7 +89,7 @@ func (b *inbox) plan() *pull {
 }
 
 func (b *inbox) planLocked() *pull {
-	if b.state != taking || len(b.pulls) == maxPulls {
+	if b.state != taking || len(b.pulls) == b.maxPulls {
 		return nil
 	}
 

@@ -16,11 +16,14 @@ type session struct {
 	worker           *consumerWorker
 	target           jetstream.Consumer
 	stream, consumer string
+	replicated       bool // the consumer's state has copies, so that its leader may change
 	series           *series
 
 	ctx      context.Context // of the attempt: the session ends when it is done
 	handling context.Context // of the handlers: outlasts ctx by the drain time
 	abort    context.CancelCauseFunc
+	life     context.Context // of questions to the server: until ended
+	die      context.CancelFunc
 
 	tracer   oteltrace.Tracer
 	spanName string
@@ -35,6 +38,7 @@ type session struct {
 	oldBefore atomic.Uint64          // messages stored earlier are old, as of the last beat
 	pin       atomic.Pointer[string] // the singleton's, as the last message had it
 	hung      atomic.Bool            // a handler has not returned long after its time
+	leader    string                 // of the consumer, as a singleton's handler has asked last
 
 	helpers  helpers
 	ended    chan struct{} // closed by run once nothing is left to be kept
@@ -55,32 +59,34 @@ type refusals struct {
 
 func newSession(ctx context.Context, w *consumerWorker, target jetstream.Consumer, info *jetstream.ConsumerInfo) *session {
 	s := &session{
-		worker:   w,
-		target:   target,
-		stream:   info.Stream,
-		consumer: info.Name,
-		series:   w.settings.metrics.of(w.name),
-		ctx:      ctx,
-		tracer:   worker.CtxTracer(ctx),
-		spanName: "process " + info.Stream,
-		inbox:    newInbox(&w.settings, w.termsOf(&info.Config)),
-		ended:    make(chan struct{}),
-		failed:   make(chan error, 1),
-		doubts:   make(chan struct{}, 1),
+		worker:     w,
+		target:     target,
+		stream:     info.Stream,
+		consumer:   info.Name,
+		series:     w.settings.metrics.of(w.name),
+		replicated: info.Cluster != nil && len(info.Cluster.Replicas) > 0,
+		ctx:        ctx,
+		tracer:     worker.CtxTracer(ctx),
+		spanName:   "process " + info.Stream,
+		inbox:      newInbox(&w.settings, w.termsOf(&info.Config)),
+		ended:      make(chan struct{}),
+		failed:     make(chan error, 1),
+		doubts:     make(chan struct{}, 1),
 	}
 	s.adopt(info, s.inbox.now())
 	s.handling, s.abort = context.WithCancelCause(context.WithoutCancel(ctx))
+	s.life, s.die = context.WithCancel(context.WithoutCancel(ctx))
 	s.beginEpoch()
 	s.ageRecords()
-	s.warn(info)
+	s.warn()
 
 	return s
 }
 
 // warn tells of what is allowed, and yet unwise.
-func (s *session) warn(info *jetstream.ConsumerInfo) {
+func (s *session) warn() {
 	ackWait := s.terms().ackWait
-	if info.Cluster == nil || len(info.Cluster.Replicas) == 0 || ackWait >= clusterAckWait {
+	if !s.replicated || ackWait >= clusterAckWait {
 		return
 	}
 
@@ -109,6 +115,7 @@ func (s *session) run() error {
 
 	s.drain()
 	close(s.ended)
+	s.die()
 	s.helpers.end()
 
 	return err
