@@ -13,8 +13,8 @@ func (s *session) receive(p *pull, msg jetstream.Msg) {
 	if s.series != nil {
 		d.arrived = s.inbox.now()
 	}
-	old := d.id.stored < s.oldBefore.Load()
-	d.dubious = old // not read here: it is the inbox's from now on
+	d.old = d.id.stored < s.oldBefore.Load()
+	d.dubious = d.old
 	s.trust.heard.Store(s.beaten.Load())
 	if s.worker.singleton {
 		s.rememberPin(msg)
@@ -32,7 +32,7 @@ func (s *session) receive(p *pull, msg jetstream.Msg) {
 	default:
 		s.handBack(d)
 	}
-	if r.taken && old && s.worker.singleton {
+	if r.taken && d.old && s.worker.singleton {
 		guard(func() { _ = d.msg.InProgress() })
 	}
 	if r.start {

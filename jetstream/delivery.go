@@ -14,6 +14,8 @@ import (
 type delivery struct {
 	msg     jetstream.Msg
 	id      identity
+	turn    uint64        // its sequence among the consumer's deliveries, 0 where that is unknown
+	old     bool          // the server's record of it looked expired when it came
 	number  atomic.Uint64 // how often the message was delivered by now, this time included
 	prior   uint64        // attempts before it was scheduled anew
 	size    int           // bytes, about
@@ -50,8 +52,8 @@ const (
 )
 
 func newDelivery(msg jetstream.Msg) *delivery {
-	number, id := numbers(msg)
-	d := &delivery{msg: msg, id: id, size: sizeOf(msg), prior: priorAttempts(msg.Headers())}
+	number, turn, id := numbers(msg)
+	d := &delivery{msg: msg, id: id, turn: turn, size: sizeOf(msg), prior: priorAttempts(msg.Headers())}
 	d.number.Store(number)
 
 	return d
@@ -98,9 +100,9 @@ const (
 	shortAckDots = 6 // after the prefix
 )
 
-// numbers returns how often a message was delivered, and which one it is. It reads just that, since a message's whole metadata
+// numbers returns how often a message was delivered, the consumer sequence of the delivery, and which message it is. It reads just that, since a message's whole metadata
 // cost more than all else that is done to receive it.
-func numbers(msg jetstream.Msg) (count uint64, id identity) {
+func numbers(msg jetstream.Msg) (count, turn uint64, id identity) {
 	rest, ok := strings.CutPrefix(msg.Reply(), ackPrefix)
 	before := 2 // tokens before the count
 	if strings.Count(rest, ".") > shortAckDots {
@@ -119,13 +121,13 @@ func numbers(msg jetstream.Msg) (count uint64, id identity) {
 		ok = ok && err == nil
 	}
 	if ok {
-		return read[0], identity{sequence: read[1], stored: read[3]}
+		return read[0], read[2], identity{sequence: read[1], stored: read[3]}
 	}
 
 	metadata, err := msg.Metadata()
 	if err != nil {
-		return 1, identity{}
+		return 1, 0, identity{}
 	}
 
-	return metadata.NumDelivered, identity{metadata.Sequence.Stream, uint64(metadata.Timestamp.UnixNano())}
+	return metadata.NumDelivered, metadata.Sequence.Consumer, identity{metadata.Sequence.Stream, uint64(metadata.Timestamp.UnixNano())}
 }

@@ -39,6 +39,9 @@ func (s *session) work(first *delivery) {
 // process has a message handled and settled, and takes the next one. The delivery is let go whatever a user's code does on the way.
 func (h *handling) process() {
 	defer h.release()
+	if h.worker.singleton && h.delivery.old && !h.isStillMine(h.delivery) {
+		return
+	}
 	defer h.conclude()
 
 	h.handle()

@@ -109,7 +109,9 @@ func isSubject(subject string) bool {
 // Run.
 //
 // It also bounds what is prefetched: a worker holds at most n messages where its handlers are slow, so that the others are there
-// for other replicas. While they are fast, it prefetches what they get through in about 50 milliseconds, at most 500 messages more.
+// for other replicas. While they are fast, it prefetches what they get through in about 50 milliseconds, at most 500 messages more,
+// and no more than [WithMaxBytes]. If they become slow then, what has waited for half a second is handed back, which costs each of
+// those messages a delivery; those in their last one stay.
 func WithConcurrency(n int) Option {
 	return func(s *settings) { s.concurrency = n }
 }
@@ -123,10 +125,11 @@ func WithDrainTimeout(d time.Duration) Option {
 	return func(s *settings) { s.drainTimeout = d }
 }
 
-// WithBackoff sets the delay before the next delivery of a message whose handling failed, by the number of its deliveries so far
-// and the error. The delay is kept by the server, so it holds whichever replica is next, and blocks none meanwhile. 0 or less
-// redelivers at once. The default, also for nil and in place of a backoff that panics, is [worker.ExponentialBackoff] from
-// [DefaultMinBackoff] to [DefaultMaxBackoff].
+// WithBackoff sets the delay before the next delivery of a message whose handling failed, by the number of attempts at it so far
+// and the error. The delay is kept by the server, so it holds whichever replica is next. The message takes a place in MaxAckPending
+// meanwhile, unless there is [WithRescheduling]. 0 or less redelivers at once. An error of [RetryAfter] brings its own delay. The
+// default, also for nil and in place of a backoff that panics, is [worker.ExponentialBackoff] from [DefaultMinBackoff] to
+// [DefaultMaxBackoff].
 func WithBackoff(backoff worker.BackoffFunc) Option {
 	return func(s *settings) { s.backoff = backoff }
 }
