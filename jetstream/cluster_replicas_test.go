@@ -97,7 +97,12 @@ func TestClusterLosesNothing(t *testing.T) {
 			disturb()
 			c.waitFor(done, (3*round+kind+1)*step)
 			require.Eventually(t, func() bool { return watch.count() > solosBefore+1 }, patience, 10*time.Millisecond)
-			t.Logf("%s: paused for %s", []string{"stepdown", "shutdown", "SIGKILL"}[kind], done.takePause().Round(time.Millisecond))
+			pause := done.takePause()
+			t.Logf("%s: paused for %s", []string{"stepdown", "shutdown", "SIGKILL"}[kind], pause.Round(time.Millisecond))
+			assert.Less(t, pause, 20*time.Second)
+			if kind == 0 {
+				assert.Less(t, pause, 6*time.Second, "no replica waits for more than two heartbeats of a second")
+			}
 		}
 	}
 	c.waitFor(done, total)

@@ -178,12 +178,21 @@ my_app_jobs_worker_messages_pending{worker="my_worker"} 0
 # HELP my_app_jobs_worker_messages_redelivered_total Total number of messages received again
 # TYPE my_app_jobs_worker_messages_redelivered_total counter
 my_app_jobs_worker_messages_redelivered_total{worker="my_worker"} 1
+# HELP my_app_jobs_worker_messages_suppressed_total Total number of redeliveries that were not handled
+# TYPE my_app_jobs_worker_messages_suppressed_total counter
+my_app_jobs_worker_messages_suppressed_total{worker="my_worker"} 0
 # HELP my_app_jobs_worker_messages_terminated_total Total number of messages terminated
 # TYPE my_app_jobs_worker_messages_terminated_total counter
 my_app_jobs_worker_messages_terminated_total{worker="my_worker"} 1
+# HELP my_app_jobs_worker_messages_unsettled_total Total number of answers that the server could not be told
+# TYPE my_app_jobs_worker_messages_unsettled_total counter
+my_app_jobs_worker_messages_unsettled_total{worker="my_worker"} 0
 `
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(series), names("failed_total", "handled_total",
-		"in_flight", "pending", "redelivered_total", "terminated_total")...))
+		"in_flight", "pending", "redelivered_total", "suppressed_total", "terminated_total", "unsettled_total")...))
+	queued, err := testutil.GatherAndCount(registry, names("queue_seconds", "oldest_seconds", "in_flight_bytes")...)
+	require.NoError(t, err)
+	assert.Equal(t, 3, queued)
 	close(release)
 	stop()
 
@@ -214,7 +223,11 @@ func TestMetricsOfTwoPools(t *testing.T) {
 		require.NoError(t, err)
 		return count
 	}
-	require.Eventually(t, func() bool { return pending() == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool {
+		info, err := consumer.Info(t.Context())
+		return err == nil && info.NumWaiting == 2 // both are at work
+	}, patience, time.Millisecond)
+	require.Equal(t, 1, pending())
 
 	stopSecond()
 	assert.Equal(t, 1, pending())
