@@ -75,10 +75,14 @@ func (s *session) renew(age time.Duration) error {
 	defer s.asking.Unlock()
 
 	now := s.inbox.now()
-	if now-s.agreed.Load().at < age {
+	switch {
+	case now-s.agreed.Load().at < age:
 		return nil
+	case s.unanswered != nil && now-s.unansweredAt < age:
+		return s.unanswered // whoever waits in line shall not wait as long again
 	}
 	info, err := s.worker.ask(s.life, s.target)
+	s.unanswered, s.unansweredAt = err, s.inbox.now()
 	if err != nil {
 		if permanent := *new(interface{ Permanent() bool }); errors.As(err, &permanent) {
 			s.end(err)

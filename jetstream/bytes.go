@@ -40,12 +40,13 @@ func (b *bytesHeld) allow(p *pull, alone bool, maxBytes int) bool {
 
 		return true
 	}
-	if !alone && spare < max(b.largest, usualSize) {
+	size = max(b.largest, min(usualSize, b.limit/4))
+	if !alone && spare < size {
 		return false
 	}
 
 	p.left = 1
-	p.reserved = max(b.largest, usualSize)
+	p.reserved = size
 	b.wanted += p.reserved
 
 	return true

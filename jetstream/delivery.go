@@ -24,7 +24,7 @@ type delivery struct {
 	arrived time.Duration // by the inbox's exact clock; 0 without metrics
 
 	answer  atomic.Int32 // an answer
-	handled bool         // with success, and acked by the worker: written and read by the handler's goroutine
+	handled atomic.Bool  // with success, and acked by the worker
 
 	// The fields below are guarded by the inbox, and its clock's.
 	place    int           // where it is among the held ones

@@ -27,13 +27,24 @@ func (s *session) pullFailed(p *pull, err error) {
 		errors.Is(err, jetstream.ErrConsumerLeadershipChanged),
 		errors.Is(err, jetstream.ErrPinIDMismatch):
 		// The client asks again, elsewhere or without the lost pin.
-	case errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, nats.ErrNoResponders):
+	case errors.Is(err, nats.ErrNoResponders):
 		s.doubt() // the client asks again
+	case errors.Is(err, jetstream.ErrNoHeartbeat):
+		if p.replace() {
+			s.help(func() { s.afterSilence(p) })
+		}
 	default:
 		if p.replace() {
 			s.help(func() { s.reconsider(p, err) })
 		}
 	}
+}
+
+// afterSilence looks whether the consumer is still there, and replaces the pull. The client has asked again by itself; if the server
+// still knew of the first time, it brings more than the pull was for, and the client would throw that away.
+func (s *session) afterSilence(p *pull) {
+	s.resolve()
+	s.replace(p)
 }
 
 // reconsider looks what is behind a word of the server about a pull, and replaces the pull unless the consumer is gone.
@@ -99,13 +110,17 @@ func (s *session) resolveDoubts() {
 		case <-s.doubts:
 		}
 
-		switch err := s.renew(0); {
-		case err == nil || s.ctx.Err() != nil || s.life.Err() != nil:
-		case gone(err):
-			s.fail(err)
-		default:
-			guard(func() { worker.CtxLogger(s.ctx).Warn().Err(err).Msg("the server does not answer for the consumer") })
-		}
+		s.resolve()
+	}
+}
+
+func (s *session) resolve() {
+	switch err := s.renew(0); {
+	case err == nil || s.ctx.Err() != nil || s.life.Err() != nil:
+	case gone(err):
+		s.fail(err)
+	default:
+		guard(func() { worker.CtxLogger(s.ctx).Warn().Err(err).Msg("the server does not answer for the consumer") })
 	}
 }
 

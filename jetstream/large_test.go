@@ -66,7 +66,8 @@ func TestLargeMessagesAreBoundByBytes(t *testing.T) {
 			assert.LessOrEqual(t, most, float64(bound))
 			info, err := consumer.Info(t.Context())
 			require.NoError(t, err)
-			assert.EqualValues(t, small+large, info.Delivered.Consumer, "each message was delivered once")
+			// A pull that has brought too much is closed, and the server counts what was on its way.
+			assert.LessOrEqual(t, info.Delivered.Consumer, uint64(small+large+large/2))
 		})
 	}
 }

@@ -29,16 +29,18 @@ type session struct {
 	spanName string
 	untraced atomic.Bool // the last span was none: there is no tracing, as of the last beat
 
-	inbox     *inbox
-	agreed    atomic.Pointer[agreed]
-	pulling   atomic.Pointer[pulling]
-	asking    sync.Mutex // held while the terms are asked for
-	trust     trust
-	beaten    atomic.Int64           // the inbox's clock at the last beat
-	oldBefore atomic.Uint64          // messages stored earlier are old, as of the last beat
-	pin       atomic.Pointer[string] // the singleton's, as the last message had it
-	hung      atomic.Bool            // a handler has not returned long after its time
-	leader    string                 // of the consumer, as a singleton's handler has asked last
+	inbox        *inbox
+	agreed       atomic.Pointer[agreed]
+	pulling      atomic.Pointer[pulling]
+	asking       sync.Mutex // held while the terms are asked for; guards the two fields below
+	unanswered   error      // of the last question
+	unansweredAt time.Duration
+	trust        trust
+	beaten       atomic.Int64           // the inbox's clock at the last beat
+	oldBefore    atomic.Uint64          // messages stored earlier are old, as of the last beat
+	pin          atomic.Pointer[string] // the singleton's, as the last message had it
+	hung         atomic.Bool            // a handler has not returned long after its time
+	leader       string                 // of the consumer, as a singleton's handler has asked last
 
 	helpers  helpers
 	ended    chan struct{} // closed by run once nothing is left to be kept

@@ -67,7 +67,7 @@ func (s *session) settle(ctx context.Context, d *delivery, v *verdict) result {
 	if errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
 		return own
 	}
-	d.handled = err == nil && (v == nil || r == scheduled)
+	d.handled.Store(err == nil && (v == nil || r == scheduled))
 	if err != nil {
 		s.series.unsettled()
 		s.logMessage(ctx, zerolog.WarnLevel, d).Err(err).Msg("message could not be settled, it may be delivered again")
@@ -128,7 +128,7 @@ func (s *session) ackLate(d *delivery) result {
 	if err := js.Conn().Publish(d.msg.Reply(), []byte("+ACK")); err != nil {
 		return tooLate
 	}
-	d.handled = true
+	d.handled.Store(true)
 
 	return told
 }
