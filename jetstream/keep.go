@@ -47,7 +47,9 @@ func (s *session) beat() {
 	s.giveUpHung()
 	s.handBackSurplus()
 	s.replaceAll(s.inbox.mute())
-	if age := s.inbox.now() - s.agreed.Load().at; age > refreshAge && s.inbox.isBusy() {
+	now := s.inbox.now()
+	if now-s.agreed.Load().at > refreshAge && now-s.trust.asked > time.Second && s.inbox.isBusy() {
+		s.trust.asked = now
 		s.doubt() // for the terms
 	}
 	if !s.hung.Load() && s.inbox.hasRoom() {

@@ -16,13 +16,13 @@ func WithoutPrefetch() Option {
 	return func(s *settings) { s.prefetch = 0 }
 }
 
-// WithOrderBy has messages of the same key be handled one at a time, in the order in which they came, while those of other keys go on.
-// The order holds within this worker: other replicas take messages of the same key from the same consumer. A message that fails comes
-// again after those behind it. key is called once for each message, from one goroutine at a time; for a message at which it panics there is
-// no order. The default, also for nil, is no order.
+// WithOrderBy has messages of the same key be handled one at a time, in the order in which they came, while those of other keys go
+// on. The order holds within this worker: other replicas take messages of the same key from the same consumer. A message that fails
+// comes again after those behind it. key is called once for each message, from one goroutine at a time; for a message at which it
+// panics there is no order. It must not block, nor call runtime.Goexit. The default, also for nil, is no order.
 //
-// What waits for one of its key is held, so a key with many messages leaves handlers without work: a higher [WithConcurrency] helps. And only
-// one pull waits at the server at a time.
+// What waits for one of its key is held, so a key with many messages leaves handlers without work: a higher [WithConcurrency] helps.
+// Only one pull waits at the server at a time then.
 func WithOrderBy(key func(msg jetstream.Msg) string) Option {
 	return func(s *settings) { s.key = key }
 }

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/nats-io/nats.go/jetstream"
@@ -9,12 +10,17 @@ import (
 
 // WithMessageMiddleware wraps the handler: the first one is the outermost. Each is called once, when the worker is made, and what it
 // returns for each message, from up to [WithConcurrency] goroutines at once. A nil one, and one that returns nil, is left out. The
-// option may be given several times, and adds to what was given before.
+// option may be given several times, and adds to what was given before. One that panics when it is called is an error of Run.
 func WithMessageMiddleware(middlewares ...func(next Handler) Handler) Option {
 	return func(s *settings) { s.middlewares = append(s.middlewares, middlewares...) }
 }
 
 func (s *settings) wrap(handle Handler) Handler {
+	defer func() {
+		if value := recover(); value != nil {
+			s.invalid = fmt.Errorf("a message middleware panicked: %v", value)
+		}
+	}()
 	for i := len(s.middlewares) - 1; i >= 0; i-- {
 		if s.middlewares[i] == nil {
 			continue

@@ -45,6 +45,7 @@ type settings struct {
 	doubleAck      bool
 	group          string
 	metrics        *Metrics
+	invalid        error // what a middleware did
 	js             jetstream.JetStream
 	deadLetters    string // a subject
 	scheduled      string // the prefix of subjects
@@ -77,6 +78,8 @@ func (s *settings) problem() error {
 		return fmt.Errorf("concurrency must be at least 1, got %d", s.concurrency)
 	case s.drainTimeout < 0:
 		return fmt.Errorf("drain timeout must not be negative, got %s", s.drainTimeout)
+	case s.invalid != nil:
+		return s.invalid
 	case s.maxBytes < 1:
 		return fmt.Errorf("max bytes must be at least 1, got %d", s.maxBytes)
 	case s.messageTimeout < 0:

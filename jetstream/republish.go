@@ -49,7 +49,8 @@ func WithDeadLetters(subject string) Option {
 // an empty prefix, is to nak.
 //
 // The stream must have AllowMsgSchedules (server 2.12 and later) and the subjects prefix.>, and the consumer must not: it needs a filter
-// without them. Another consumer of the same subject gets the copy, too, so the stream should be for this one. Delays are kept to
+// without them. Another consumer of the same subject gets the copy, too, so the stream should be for this one; and one with interest
+// retention would drop it. Delays are kept to
 // about a second. Where the server refuses the copy, the message is nak'ed, which the log tells. It needs [WithJetStream] or
 // [NewConsumerWorkerFromConfig]; without, it is an error of Run.
 func WithRescheduling(prefix string) Option {

@@ -15,6 +15,7 @@ var ErrMessageLost = errors.New("message lost")
 type trust struct {
 	heard atomic.Int64 // when the server was heard of last, by the inbox's clock
 	epoch atomic.Pointer[epoch]
+	asked time.Duration // when there was a doubt last: the beat's own
 }
 
 // epoch is the time between two losses: all handlers that begin in it share a context.
@@ -45,7 +46,8 @@ func (s *session) mistrust() {
 		return
 	}
 
-	if quiet > min(ackWait/3, refreshAge) {
+	if quiet > min(ackWait/3, refreshAge) && now-s.trust.asked > time.Second {
+		s.trust.asked = now
 		s.doubt()
 	}
 	if quiet > ackWait {
