@@ -15,22 +15,24 @@ func WithMessageMiddleware(middlewares ...func(next Handler) Handler) Option {
 	return func(s *settings) { s.middlewares = append(s.middlewares, middlewares...) }
 }
 
-func (s *settings) wrap(handle Handler) Handler {
+func (s *settings) wrap(handle Handler) (outermost Handler) {
+	outermost = handle
 	defer func() {
 		if value := recover(); value != nil {
 			s.invalid = fmt.Errorf("a message middleware panicked: %v", value)
 		}
 	}()
+
 	for i := len(s.middlewares) - 1; i >= 0; i-- {
 		if s.middlewares[i] == nil {
 			continue
 		}
-		if wrapped := s.middlewares[i](handle); wrapped != nil {
-			handle = wrapped
+		if wrapped := s.middlewares[i](outermost); wrapped != nil {
+			outermost = wrapped
 		}
 	}
 
-	return handle
+	return outermost
 }
 
 // Decode returns a handler for messages that carry a T. unmarshal is one like [encoding/json.Unmarshal]; an error of it is permanent
