@@ -63,11 +63,12 @@ func TestClusterSingletonIsSingleAtLeaderChanges(t *testing.T) {
 	}
 	<-time.After(config.AckWait)
 	watch := &solos{handled: map[string]int{}}
+	var logs logBuffer
 	for range 3 {
 		_, js := c.connect()
 		own, err := js.Consumer(t.Context(), "SOLO", "solo")
 		require.NoError(t, err)
-		run(t, nil, workerjetstream.NewSingletonWorker("solo", own, "main", watch.handler(200*time.Millisecond)))
+		run(t, &logs, workerjetstream.NewSingletonWorker("solo", own, "main", watch.handler(200*time.Millisecond)))
 	}
 
 	longest := time.Duration(0)
@@ -83,4 +84,5 @@ func TestClusterSingletonIsSingleAtLeaderChanges(t *testing.T) {
 	defer watch.mu.Unlock()
 	t.Logf("%d stepdowns, %d handled, %d overlaps, two messages took %s at most", stepdowns, len(watch.handled), watch.overlaps, longest)
 	assert.Zero(t, watch.overlaps)
+	assert.Contains(t, logs.String(), "AckWait is shorter than the election of a leader may take")
 }

@@ -13,6 +13,7 @@ import (
 	workerjetstream "github.com/ankorstore/yokai/worker/jetstream"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // order is what a test's messages carry.
@@ -93,4 +94,50 @@ func TestOrderByKeepsTheMessagesOfAKeyInOrder(t *testing.T) {
 		}
 	}
 	assert.Greater(t, most.Load(), int32(1), "keys do not wait for each other")
+}
+
+// TestStopWithAnOrderHandsBackWhatWaits has many messages of one key wait for one that is being handled.
+func TestStopWithAnOrderHandsBackWhatWaits(t *testing.T) {
+	for name, maxDeliver := range map[string]int{"handed back": 0, "in their last delivery": 1} {
+		t.Run(name, func(t *testing.T) {
+			conn, js := connect(t, startServer(t).ClientURL())
+			naks := advisories(t, conn, "MSG_NAKED")
+			consumer := newStream(t, js, jetstream.ConsumerConfig{MaxDeliver: maxDeliver})
+			began, finish := make(chan string, 20), make(chan struct{})
+			byKey := workerjetstream.WithOrderBy(func(msg jetstream.Msg) string {
+				if string(msg.Data()) == "7" {
+					panic("no key")
+				}
+				return "one"
+			})
+			stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
+				began <- string(msg.Data())
+				<-finish
+				return nil
+			}, workerjetstream.WithConcurrency(10), byKey))
+			for n := range 10 {
+				publish(t, js, "jobs", fmt.Sprint(n))
+			}
+			assert.ElementsMatch(t, []string{"0", "7"}, collect(t, began, 2), "one of the key, and the one without")
+			waitForAckPending(t, consumer, 10)
+
+			stop()
+			if maxDeliver == 0 {
+				collect(t, naks, 8)
+			}
+			close(finish)
+			require.NoError(t, receive(t, result))
+			var rest []string
+			if maxDeliver == 0 {
+				waitForAckPending(t, consumer, 8)
+				run(t, nil, workerjetstream.NewConsumerWorker("w2", consumer, func(_ context.Context, msg jetstream.Msg) error {
+					began <- string(msg.Data())
+					return nil
+				}, byKey))
+			}
+			rest = collect(t, began, 8)
+			assert.Equal(t, []string{"1", "2", "3", "4", "5", "6", "8", "9"}, rest)
+			settled(t, consumer)
+		})
+	}
 }
