@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -53,7 +54,8 @@ const (
 
 func newDelivery(msg jetstream.Msg) *delivery {
 	number, turn, id := numbers(msg)
-	d := &delivery{msg: msg, id: id, turn: turn, size: sizeOf(msg), prior: priorAttempts(msg.Headers())}
+	headers := msg.Headers()
+	d := &delivery{msg: msg, id: id, turn: turn, size: sizeOf(msg, headers), prior: priorAttempts(headers)}
 	d.number.Store(number)
 
 	return d
@@ -80,9 +82,9 @@ func (d *delivery) attempts() int {
 }
 
 // sizeOf is about what a message takes.
-func sizeOf(msg jetstream.Msg) int {
+func sizeOf(msg jetstream.Msg, headers nats.Header) int {
 	size := len(msg.Data()) + len(msg.Subject()) + len(msg.Reply())
-	for name, values := range msg.Headers() {
+	for name, values := range headers {
 		for _, value := range values {
 			size += len(name) + len(value)
 		}

@@ -49,7 +49,7 @@
 // What ends a consumer worker as such is left to the pool's restart policy: a closed connection, a deleted consumer or stream, pulls
 // that the server refuses over and over, or a configuration that was changed to one that a worker cannot keep to. An interrupted
 // connection is not among them, since the client reconnects by itself and the worker goes on then. Any other change of the
-// consumer's configuration is learned within 5 seconds, and before a failed message is judged.
+// consumer's configuration is learned within 5 seconds while messages come or are held, and before a failed message is judged.
 //
 // Everything here is safe for concurrent use.
 package jetstream
