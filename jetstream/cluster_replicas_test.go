@@ -99,7 +99,7 @@ func TestClusterLosesNothing(t *testing.T) {
 			require.Eventually(t, func() bool { return watch.count() > solosBefore+1 }, patience, 10*time.Millisecond)
 			pause := done.takePause()
 			t.Logf("%s: paused for %s", []string{"stepdown", "shutdown", "SIGKILL"}[kind], pause.Round(time.Millisecond))
-			assert.Less(t, pause, 20*time.Second)
+			assert.Less(t, pause, 30*time.Second, "an election of a busy machine, and AckWait")
 			if kind == 0 {
 				assert.Less(t, pause, 6*time.Second, "no replica waits for more than two heartbeats of a second")
 			}
