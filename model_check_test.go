@@ -640,8 +640,14 @@ func (w *world) checkHealth() {
 
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := w.pool.WaitReady(now); (err == nil) != ready {
+	err := w.pool.WaitReady(now)
+	if (err == nil) != ready {
 		w.violated("WaitReady says %v, health %+v", err, health)
+	}
+	for _, r := range report.Workers {
+		if report.State == worker.PoolStarted && !r.Fine && r.GaveUp && strings.HasPrefix(err.Error(), context.Canceled.Error()+": not ready: ") {
+			w.violated("WaitReady says %v, although %s has given up", err, r.Name)
+		}
 	}
 }
 
