@@ -108,6 +108,9 @@ func (w *world) checkEndings(lives map[string][]*life) {
 // checkCancelled checks that a worker was stopped if, and only if, it was told to, and that nothing follows then.
 func (w *world) checkCancelled(spec *workerSpec, a *attempt, s step) {
 	if s.rule.kind == "cancelled" && a.toldAt.IsZero() && !(isFailure(context.Cause(a.ctx)) && w.maybeTold(a)) {
+		if w.mayLackCause() && context.Cause(a.ctx) == context.Canceled {
+			return // by Start's context, in the moment in which it ended
+		}
 		w.violated("%s was cancelled by nobody: %+v", spec.name, s.Transition)
 	}
 	if a.toldAt.IsZero() {
@@ -637,12 +640,19 @@ func (w *world) checkHealth() {
 
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := w.pool.WaitReady(now); (err == nil) != ready {
+	err := w.pool.WaitReady(now)
+	if (err == nil) != ready {
 		w.violated("WaitReady says %v, health %+v", err, health)
+	}
+	for _, r := range report.Workers {
+		if report.State == worker.PoolStarted && !r.Fine && r.GaveUp && strings.HasPrefix(err.Error(), context.Canceled.Error()+": not ready: ") {
+			w.violated("WaitReady says %v, although %s has given up", err, r.Name)
+		}
 	}
 }
 
-// checkDelay stops the pool, and checks that no worker is told before the stop's delay is over.
+// checkDelay stops the pool, and checks when each worker is told: once the stop's delay is over, and who stops before has ended, or is
+// overdue.
 func (w *world) checkDelay() {
 	at, delay := time.Now(), w.plan.pool.stopDelay
 	started := w.pool.State() == worker.PoolStarted
@@ -654,11 +664,30 @@ func (w *world) checkDelay() {
 		return
 	}
 
+	alive = slices.DeleteFunc(alive, func(a *attempt) bool { return a == nil })
+	if !w.plan.pool.punctual() || slices.ContainsFunc(alive, func(a *attempt) bool { return !a.failedAt.IsZero() }) {
+		return // when that was told cannot be seen
+	}
 	for _, a := range alive {
-		if a != nil && !a.toldAt.IsZero() && context.Cause(a.ctx) == worker.ErrPoolStopped && a.toldAt.Sub(at) < delay {
-			w.violated("%s was told to stop after %s, and not after %s", a.spec.name, a.toldAt.Sub(at), delay)
+		want := at.Add(delay)
+		for _, other := range alive {
+			if other.spec.stage < a.spec.stage || slices.Contains(other.spec.dependsOn, a.spec.name) {
+				want = later(want, other.released())
+			}
+		}
+		if !a.toldAt.IsZero() && !a.toldAt.Equal(want) {
+			w.violated("%s was told to stop after %s, and not after %s", a.spec.name, a.toldAt.Sub(at), want.Sub(at))
 		}
 	}
+}
+
+// released returns when an attempt no longer holds up the stop.
+func (a *attempt) released() time.Time {
+	if d := a.spec.stopTimeout; d > 0 && !a.toldAt.IsZero() && a.endedAt.Sub(a.toldAt) > d {
+		return a.toldAt.Add(d)
+	}
+
+	return a.endedAt
 }
 
 // stopForGood stops the pool until it has stopped.

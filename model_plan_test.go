@@ -209,7 +209,7 @@ func drawSettings(c choices, percent int) settings {
 		healthy:  maybe(c, percent, 0, time.Millisecond, 20*time.Millisecond, -1),
 		policy:   maybe(c, percent, worker.RestartOnFailure, worker.RestartAlways),
 		timeout:  maybe(c, percent/3, 0, 5*time.Millisecond, 60*time.Millisecond, -1),
-		limit:    maybe(c, percent/3, restartLimit{0, time.Hour}, restartLimit{1, time.Hour}, restartLimit{2, 50 * time.Millisecond}, restartLimit{3, forever}),
+		limit:    maybe(c, percent/3, restartLimit{0, time.Hour}, restartLimit{1, time.Hour}, restartLimit{1, time.Millisecond}, restartLimit{2, 50 * time.Millisecond}, restartLimit{3, forever}),
 	}
 }
 

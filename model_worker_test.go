@@ -159,7 +159,7 @@ func (a *attempt) nest(timeout time.Duration, spec attemptSpec) {
 		a.beatFrom(ctx, timeout, func(context.Context) error { return spec.doWork(ctx) })
 
 		return nil
-	}), worker.WithHeartbeat(time.Hour)))
+	}), worker.WithHeartbeat(time.Hour), worker.WithAttemptTimeout(24*time.Hour)))
 	if err := inner.Run(a.ctx); err != nil {
 		a.world.violated("the pool in %s: %v", a.spec.name, err)
 	}

@@ -204,11 +204,12 @@ func (w *world) runOf(ctx context.Context) (run any) {
 // toldToStop notes that an attempt was told to stop by something else than the end of itself.
 func (w *world) toldToStop(a *attempt) {
 	cause, now := context.Cause(a.ctx), time.Now()
-	if cause == context.Canceled {
-		return
-	}
 
 	w.mu.Lock()
+	if cause == context.Canceled && !(w.mayLackCause() && a.endedAt.IsZero()) {
+		w.mu.Unlock()
+		return
+	}
 	if isFailure(cause) {
 		a.failedAt = now
 		if w.isTold(a) {
@@ -227,7 +228,7 @@ func (w *world) toldToStop(a *attempt) {
 	if w.bounded.Load() || cause == worker.ErrWorkerStopped {
 		return
 	}
-	if !w.plan.early && (cause == errParent || cause == context.DeadlineExceeded) {
+	if !w.plan.early && (cause == errParent || cause == context.DeadlineExceeded || cause == context.Canceled) {
 		return // a lower stage that was registered later ends with the one that was lowest at Start, and so do dependencies
 	}
 	for _, other := range alive {
@@ -243,6 +244,9 @@ func (w *world) toldToStop(a *attempt) {
 		}
 	}
 }
+
+// mayLackCause returns whether the end of Start's context may have no cause, since its methods panic.
+func (w *world) mayLackCause() bool { return w.plan.pool.context.kind == panicking }
 
 // isTold returns whether anything was told that makes an attempt one that was stopped.
 func (w *world) isTold(a *attempt) bool {
@@ -265,7 +269,9 @@ func (w *world) isOverdueAt(a *attempt, now time.Time) bool {
 	d := a.spec.stopTimeout
 	stopAt, told := w.stopAt[a.execution]
 
-	return d > 0 && told && now.Sub(stopAt) >= d || !a.endedAt.IsZero()
+	unseen := !told && !a.failedAt.IsZero() // since its context was done before
+
+	return d > 0 && (unseen || told && now.Sub(stopAt) >= d) || !a.endedAt.IsZero()
 }
 
 // leave is called by a worker as its last act in an attempt, also when it panics or ends its goroutine.
@@ -395,6 +401,10 @@ func (w *world) start() {
 
 	at := time.Now()
 	misbehaving := &quirkyContext{Context: w.context(ctx), world: w, quirk: w.plan.pool.context}
+	if misbehaving.quirk.kind == panicking {
+		misbehaving.done = make(chan struct{})
+		context.AfterFunc(misbehaving.Context, func() { close(misbehaving.done) })
+	}
 	err := w.pool.Start(misbehaving)
 	misbehaving.started.Store(true)
 	w.mayRefuse(err)
@@ -417,6 +427,15 @@ type quirkyContext struct {
 	quirk   quirk
 	started atomic.Bool
 	calls   atomic.Int64
+	done    chan struct{} // its own, so that package context asks for its error; nil if it has none
+}
+
+func (c *quirkyContext) Done() <-chan struct{} {
+	if c.done != nil {
+		return c.done
+	}
+
+	return c.Context.Done()
 }
 
 func (c *quirkyContext) misbehave() {
