@@ -1,7 +1,5 @@
 package jetstream
 
-import ()
-
 // receipt is what becomes of a delivery that has arrived.
 type receipt struct {
 	taken    bool // it is held now
