@@ -12,6 +12,7 @@ import (
 // asked on the worker's goroutine, so one that blocks holds up its own worker. One that panics, ends its goroutine, or returns a time
 // that is not after the given one ends the worker in [Error], as if it had given up.
 type Schedule interface {
+	// Next returns the first due time after the given one, or the zero time if there is none any more.
 	Next(after time.Time) time.Time
 }
 
