@@ -14,8 +14,8 @@ import (
 type attempt struct {
 	context.Context // ends with the attempt; a child of the pool's, so that nothing nests
 	supervisor      *supervisor
+	untimed         context.Context // the same without the deadline of WithAttemptTimeout
 	cancel          context.CancelCauseFunc
-	untimed         context.Context // the same without its deadline, nil if it has none of its own
 	id              string
 	number          int
 	native          bool // it sees the end of Start's context at once
@@ -37,12 +37,12 @@ func newAttempt(s *supervisor) *attempt {
 	if a.native {
 		parent = s.generation.ctx
 	}
-	a.Context, a.cancel = context.WithCancelCause(parent)
+	a.untimed, a.cancel = context.WithCancelCause(parent)
+	a.Context = a.untimed
 
 	if d := s.plan.options.AttemptTimeout; d > 0 {
-		inner, release := context.WithTimeoutCause(a.Context, d, ErrAttemptTimeout)
+		inner, release := context.WithTimeoutCause(a.untimed, d, ErrAttemptTimeout)
 		cancel := a.cancel
-		a.untimed = a.Context
 		a.Context, a.cancel = inner, func(cause error) { cancel(cause); release() }
 	}
 
@@ -129,23 +129,16 @@ func (a *attempt) judge(err error) outcome {
 // failedBefore returns why the attempt has failed whatever it returns, nil if it has not: it ran for too long, or was not ready or
 // silent for too long, and nobody had told it to stop before.
 func (a *attempt) failedBefore() error {
-	switch cause := context.Cause(a); {
-	case cause == nil:
-		return nil
-	case a.timedOut():
+	switch overran, cause := a.watch.overran(), context.Cause(a); {
+	case overran:
 		return ErrAttemptTimeout
-	case a.isTold():
+	case cause == nil, a.isTold():
 		return nil
 	case same(cause, ErrHeartbeatMissed), same(cause, ErrNotReady):
 		return cause
 	default:
 		return nil
 	}
-}
-
-// timedOut reports whether the attempt has run into its own deadline. That of an attempt around its pool is a stop.
-func (a *attempt) timedOut() bool {
-	return a.untimed != nil && same(context.Cause(a), ErrAttemptTimeout) && !same(context.Cause(a.untimed), ErrAttemptTimeout)
 }
 
 // isTold reports whether the worker was told to stop. It asks what the pool did, never the error that a worker returned.
@@ -171,6 +164,7 @@ func (e *causedError) Unwrap() []error { return []error{e.cause, e.err} }
 // judgePanic sets the outcome of an attempt that panicked with value; nil means a Goexit. The stack still shows where it came from.
 func (a *attempt) judgePanic(value any) {
 	caught := newPanicError(value)
+	a.watch.overran()                                 // is told before
 	a.supervisor.outcome.stack = string(caught.Stack) // also where the value's own method exits
 	if value != nil {
 		a.supervisor.outcome = panickedWith(caught)

@@ -10,12 +10,12 @@ import (
 
 func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
 	s := &supervisor{plan: planned, pool: p, generation: g, alive: true, next: (*supervisor).identify, labels: planned.labels, trace: g.trace}
+	s.body = s.run
 	if g.labels != nil {
 		s.labels = withLabel(g.labels, planned.name)
 	}
-	// The default generator is not user code, so it may be called here.
-	if own, ok := p.options.Generator.(*uuid.DefaultUuidGenerator); ok {
-		s.id = defaultID(own)
+	if _, ok := p.options.Generator.(*uuid.DefaultUuidGenerator); ok {
+		s.id = defaultID()
 	}
 	s.execution.init(s.id, planned.name, &planned.options, p.options.GlobalMaxEvents)
 
@@ -25,7 +25,7 @@ func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
 // launchSuccessor launches the worker that was registered after this one, once: so the workers of a Start begin in order.
 func (s *supervisor) launchSuccessor() {
 	if s.successor != nil {
-		go s.successor.run()
+		go s.successor.body()
 		s.successor = nil
 	}
 }
@@ -122,7 +122,11 @@ func (s *supervisor) sleep(until time.Time, look time.Duration) bool {
 		return s.idle(nil)
 	}
 
-	left := func() time.Duration { return min(time.Until(until), look) }
+	return s.sleepWhile(func() time.Duration { return min(time.Until(until), look) })
+}
+
+// sleepWhile waits as long as there is time left, which is asked again each time that what was left has passed.
+func (s *supervisor) sleepWhile(left func() time.Duration) bool {
 	timer := time.NewTimer(left())
 	defer timer.Stop()
 	for left() > 0 {
@@ -160,6 +164,13 @@ func (s *supervisor) isLate() (by time.Duration, late bool) {
 	s.finished = !late
 
 	return time.Since(s.lateFrom), late
+}
+
+func (s *supervisor) wasLate() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return !s.lateFrom.IsZero()
 }
 
 // markLate notes that a stop has given up waiting for the worker, so that its end will be recorded. It returns false if the worker

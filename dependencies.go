@@ -176,15 +176,6 @@ func (s *supervisor) awaitDependencies() {
 	}
 }
 
-// waitingFor returns what the worker still waits for.
-func (s *supervisor) waitingForLocked() []string {
-	if s.needs == nil || s.needs.failure != nil {
-		return nil
-	}
-
-	return slices.Clone(s.needs.missing)
-}
-
 // awaitNeeds waits for them.
 func (s *supervisor) awaitNeeds() {
 	s.next = (*supervisor).deferStart

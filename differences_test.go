@@ -617,7 +617,7 @@ func TestDifference12WhereTheTracerProviderComesFrom(t *testing.T) {
 	assert.Equal(t, [3]int{1, 1, 1}, [3]int{len(inGlobal.GetSpans()), len(inActive.GetSpans()), len(inOwn.GetSpans())})
 
 	for _, exporter := range []*tracetest.InMemoryExporter{inGlobal, inActive, inOwn} {
-		assert.Equal(t, worker.TracerName, exporter.GetSpans()[0].InstrumentationScope.Name)
+		assert.Equal(t, worker.TracerName, exporter.GetSpans().Snapshots()[0].InstrumentationScope().Name)
 	}
 	assert.Equal(t, noop.NewTracerProvider(), worker.AnnotateTracerProvider(noop.NewTracerProvider()))
 }

@@ -176,7 +176,7 @@ func lateShutdown(t *testing.T, n int) time.Duration {
 
 	require.NotEmpty(t, stop.Workers)
 	assert.Equal(t, "deaf", stop.Workers[0].Name)
-	if !raceEnabled { // with it, the stacks take longer than a stop may be late
+	if !raceEnabled { // with it, the stacks of so many take longer than a stop may be late
 		assert.Contains(t, stop.Workers[0].Stack, "waitForRelease")
 	}
 	close(release)

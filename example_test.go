@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
@@ -340,6 +341,88 @@ func ExampleWithStopStage() {
 	// flusher stops
 }
 
+// A schedule of short steps, so that the example does not take hours.
+func ExampleWithSchedule() {
+	pool := worker.NewWorkerPool(
+		worker.WithWorker(worker.NewFuncWorker("sync", synchronize), worker.WithSchedule(worker.Every(10*time.Millisecond)),
+			worker.WithMaxExecutionsAttempts(3), worker.WithBackoff(worker.ConstantBackoff(time.Millisecond))),
+	)
+	_ = pool.Start(context.Background())
+	for len(pool.Report().Workers[0].Runs) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	_ = pool.Stop()
+
+	for _, run := range pool.Report().Workers[0].Runs[:1] {
+		fmt.Println("a run of", run.EndedAt.Sub(run.StartedAt).Round(time.Second), "ended in", run.Status)
+	}
+	// Output:
+	// a run of 0s ended in success
+}
+
+func synchronize(context.Context) error { return nil }
+
+func ExampleWithAttemptTimeout() {
+	hangs := func(ctx context.Context) error {
+		<-ctx.Done()
+
+		return ctx.Err()
+	}
+
+	pool := worker.NewWorkerPool(
+		worker.WithWorker(worker.NewFuncWorker("importer", hangs),
+			worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts),
+			worker.WithBackoff(worker.ConstantBackoff(0)),
+			worker.WithAttemptTimeout(10*time.Millisecond),
+			worker.WithRestartLimit(3, time.Hour),
+		),
+	)
+	err := pool.Run(context.Background())
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, worker.ErrAttemptTimeout))
+	// Output:
+	// worker importer: attempt timed out: context deadline exceeded
+	// true
+}
+
+func ExampleWithStopTimeout() {
+	release := make(chan struct{})
+	server := worker.NewFuncWorker("server", func(ctx context.Context) error {
+		<-ctx.Done()
+
+		return http.ErrServerClosed
+	})
+	slow := worker.NewFuncWorker("slow", func(context.Context) error {
+		<-release
+
+		return nil
+	})
+	flusher := worker.NewFuncWorker("flusher", func(ctx context.Context) error {
+		<-ctx.Done()
+		close(release)
+
+		return nil
+	})
+	isClosed := func(err error) bool { return errors.Is(err, http.ErrServerClosed) }
+
+	pool := worker.NewWorkerPool(
+		worker.WithGlobalStopDelay(20*time.Millisecond),
+		worker.WithGlobalStopTimeout(10*time.Second),
+		worker.WithWorker(server, worker.WithStopErrors(isClosed)),
+		worker.WithWorker(slow, worker.WithStopTimeout(20*time.Millisecond)),
+		worker.WithWorker(flusher, worker.WithStopStage(1)),
+	)
+	_ = pool.Start(context.Background())
+	_ = pool.WaitReady(context.Background())
+	fmt.Println(pool.Stop())
+
+	execution, _ := pool.Execution("server")
+	fmt.Println(execution.Status())
+	// Output:
+	// <nil>
+	// stopped
+}
+
 func ExampleNewPeriodicWorker() {
 	sweep := func(context.Context) error { return nil }
 
@@ -385,4 +468,31 @@ func ExampleWorkerPool_Report() {
 	}
 	// Output:
 	// mailer success 2 3 no connection
+}
+
+// A migration, then a cache that warms up, then the API.
+func ExampleWithDependsOn() {
+	migrate := func(context.Context) error { fmt.Println("migrated"); return nil }
+	warm := func(ctx context.Context) error {
+		fmt.Println("warm")
+		worker.Ready(ctx)
+		<-ctx.Done()
+
+		return ctx.Err()
+	}
+	serve := func(ctx context.Context) error { <-ctx.Done(); fmt.Println("served"); return ctx.Err() }
+
+	pool := worker.NewWorkerPool(
+		worker.WithWorker(worker.NewFuncWorker("migration", migrate), worker.WithReadyOnSuccess()),
+		worker.WithWorker(worker.NewFuncWorker("cache", warm), worker.WithReadiness(time.Minute), worker.WithDependsOn("migration")),
+		worker.WithWorker(worker.NewFuncWorker("api", serve), worker.WithDependsOn("cache")),
+	)
+	_ = pool.Start(context.Background())
+	fmt.Println("ready:", pool.WaitReady(context.Background()))
+	_ = pool.Stop()
+	// Output:
+	// migrated
+	// warm
+	// ready: <nil>
+	// served
 }

@@ -231,7 +231,7 @@ func (e *WorkerExecution) apply(s *supervisor, k TransitionKind, at time.Time, d
 	switch {
 	case k == TransitionStarting:
 		e.startedAt, e.endedAt = at, time.Time{}
-		e.beginRun(at)
+		e.beginAttempt(at, s.newRun)
 	case k.endsAttempt():
 		e.endedAt = at
 		if k == TransitionSucceeded {

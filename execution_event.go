@@ -65,14 +65,17 @@ type events struct {
 	dropped int
 }
 
-func (e *events) add(event event) {
+func (e *events) add(one event) {
+	if e.ring == nil {
+		e.ring = make([]event, 0, 2) // room for a worker that starts and ends
+	}
 	if e.max <= 0 || len(e.ring) < e.max {
-		e.ring = append(e.ring, event)
+		e.ring = append(e.ring, one)
 		return
 	}
 
 	e.dropped++
-	e.ring[e.oldest] = event
+	e.ring[e.oldest] = one
 	e.oldest = (e.oldest + 1) % len(e.ring)
 }
 

@@ -246,33 +246,33 @@ func WithStopErrors(is func(error) bool) WorkerExecutionOption {
 	}
 }
 
-// normalized returns the options with each value that stands for another replaced by that.
-func (o ExecutionOptions) normalized() (ExecutionOptions, error) {
+// normalize replaces each value that stands for another by that, and returns what is wrong with the options.
+func (o *ExecutionOptions) normalize() error {
 	if math.IsNaN(o.DeferredStartThreshold) {
-		return o, errors.New("deferred start threshold is not a number")
+		return errors.New("deferred start threshold is not a number")
 	}
 
 	if i := slices.Index(o.Middlewares, nil); i >= 0 {
-		return o, fmt.Errorf("middleware %d is nil", i+1)
+		return fmt.Errorf("middleware %d is nil", i+1)
 	}
 
 	if o.RestartPolicy != RestartOnFailure && o.RestartPolicy != RestartAlways {
-		return o, fmt.Errorf("unknown restart policy %d", o.RestartPolicy)
+		return fmt.Errorf("unknown restart policy %d", o.RestartPolicy)
 	}
 
 	if err := o.checkSchedule(); err != nil {
-		return o, err
+		return err
 	}
 
 	if slices.Contains(o.DependsOn, "") {
-		return o, errors.New("dependency with an empty name")
+		return errors.New("dependency with an empty name")
 	}
 
 	if o.MaxExecutionsAttempts == UnlimitedExecutionsAttempts && o.Backoff == nil {
 		o.Backoff = defaultBackoff
 	}
 
-	return o, nil
+	return nil
 }
 
 func (o *ExecutionOptions) checkSchedule() error {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"weak"
 
 	"github.com/rs/zerolog"
 	oteltrace "go.opentelemetry.io/otel/trace"
@@ -30,6 +31,7 @@ type generation struct {
 	expired   chan struct{}         // closed when the stop has taken longer than WithGlobalStopTimeout
 	ended     chan struct{}         // closed when it has stopped, as the last act of its stop
 	stacks    stacks
+	startedAt time.Time
 
 	// The pool's mu guards the fields below.
 	state       PoolState // PoolStarted, PoolStopping, PoolStopped
@@ -41,11 +43,11 @@ type generation struct {
 	dependents  map[string]*dependents
 	firstStage  int
 	stop        stopping
+	lastMuster  weak.Pointer[muster] // of who gave up last, while that goes on
 }
 
 func newGeneration(p *WorkerPool, ctx context.Context) *generation {
-	base := &startContext{Context: ctx}
-	base.done = base.readDone()
+	base := newStartContext(ctx)
 	g := &generation{
 		pool:       p,
 		startDone:  base.done,
@@ -56,6 +58,7 @@ func newGeneration(p *WorkerPool, ctx context.Context) *generation {
 		expired:    make(chan struct{}),
 		ended:      make(chan struct{}),
 		state:      PoolStarted,
+		startedAt:  time.Now(),
 		firstStage: math.MaxInt,
 	}
 	g.stacks.isWorker = func(name string) bool { return g.supervisorOf(name) != nil }
@@ -147,7 +150,7 @@ func (p *WorkerPool) workerEnded(s *supervisor) {
 	relaunch := s.request == restartRequested && p.currentLocked() == g && g.state == PoolStarted
 	if relaunch {
 		// Before the count of the living goes down: Run and Wait must not take the time between for the end of all workers.
-		go p.launchLocked(g, p.plans[s.plan.name]).run()
+		go p.launchLocked(g, p.plans[s.plan.name]).body()
 	} else {
 		g.dependencyEndedLocked(s)
 	}
@@ -190,26 +193,29 @@ func (g *generation) sortedLocked() []*supervisor {
 	return slices.Clone(g.byName)
 }
 
-// startContext is the context of Start. Its methods are a user's: one that panics counts as one that knows nothing.
+// startContext is the context of Start. Its methods are a user's: one that panics counts as one that knows nothing. What each attempt asks
+// it, package context included, is read once.
 type startContext struct {
 	context.Context
-	done <-chan struct{}
+	done        <-chan struct{}
+	deadline    time.Time
+	hasDeadline bool
 }
 
-func (c *startContext) readDone() (done <-chan struct{}) {
-	_ = guard(func() { done = c.Context.Done() })
+func newStartContext(ctx context.Context) *startContext {
+	c := &startContext{Context: ctx}
+	_ = guard(func() { c.done = ctx.Done() })
+	_ = guard(func() { c.deadline, c.hasDeadline = ctx.Deadline() })
 
-	return done
+	return c
 }
 
 func (c *startContext) Done() <-chan struct{} {
 	return c.done
 }
 
-func (c *startContext) Deadline() (deadline time.Time, ok bool) {
-	_ = guard(func() { deadline, ok = c.Context.Deadline() })
-
-	return deadline, ok
+func (c *startContext) Deadline() (time.Time, bool) {
+	return c.deadline, c.hasDeadline
 }
 
 // Err is asked once Done's channel is closed, so that it must say something.

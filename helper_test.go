@@ -99,14 +99,23 @@ func (b *logBuffer) context() context.Context {
 	return zerolog.New(b).WithContext(context.Background())
 }
 
-// newPool makes a pool that numbers its execution ids.
+// newPool makes a pool that numbers its execution ids, and whose transitions come from where their rows say.
 func newPool(t testing.TB, options ...worker.WorkerPoolOption) *worker.WorkerPool {
 	t.Helper()
-	options = append([]worker.WorkerPoolOption{worker.WithGenerator(&sequence{})}, options...)
+	options = append([]worker.WorkerPoolOption{worker.WithGenerator(&sequence{}), checkFrom(t)}, options...)
 	pool, err := worker.NewDefaultWorkerPoolFactory().Create(options...)
 	require.NoError(t, err)
 
 	return pool
+}
+
+// checkFrom is a listener that fails the test where a transition comes from a status that its row does not name.
+func checkFrom(t testing.TB) worker.WorkerPoolOption {
+	return worker.WithGlobalListener(func(transition worker.Transition) {
+		if !transition.Kind.MayComeFrom(transition.From) {
+			t.Errorf("worker %s went from %s to %s by %q", transition.Worker, transition.From, transition.To, transition.Kind)
+		}
+	})
 }
 
 func execution(t testing.TB, pool *worker.WorkerPool, name string) *worker.WorkerExecution {

@@ -79,6 +79,7 @@ type WorkerMetrics struct {
 	stopTimeouts *prometheus.Desc
 	durations    *prometheus.HistogramVec
 	statuses     [len(statusLabels)]*dto.LabelPair
+	workerLabel  string
 
 	mu     sync.RWMutex // guards the fields below, not what they hold
 	series map[string]*workerSeries
@@ -117,7 +118,8 @@ func NewWorkerMetrics(namespace string, subsystem string) *WorkerMetrics {
 			NativeHistogramMaxBucketNumber:  100,
 			NativeHistogramMinResetDuration: time.Hour,
 		}, []string{"worker"}),
-		series: map[string]*workerSeries{},
+		workerLabel: "worker",
+		series:      map[string]*workerSeries{},
 	}
 	for c, status := range statusLabels {
 		m.statuses[c] = labelPair("status", status)
@@ -174,7 +176,7 @@ func (m *WorkerMetrics) inOrder() []*workerSeries {
 
 	if m.sorted == nil {
 		m.sorted = slices.SortedFunc(maps.Values(m.series), func(a, b *workerSeries) int {
-			return cmp.Compare(a.pair.GetValue(), b.pair.GetValue())
+			return cmp.Compare(a.label, b.label)
 		})
 	}
 
@@ -231,7 +233,7 @@ func (m *WorkerMetrics) leave(member *plan) {
 	empty := len(series.members) == 0
 	series.mu.Unlock()
 
-	if label := series.pair.GetValue(); empty && m.series[label] == series {
+	if label := series.label; empty && m.series[label] == series {
 		delete(m.series, label)
 		m.sorted = nil
 		m.durations.DeleteLabelValues(label)

@@ -26,14 +26,14 @@ type rule struct {
 
 // Kinds that may follow one another in many places.
 const (
-	outcomes  = " succeeded failed panicked goexited cancelled "
-	meanwhile = " ready notReady timedOut heartbeatMissed heartbeatResumed " + outcomes // in an attempt
-	end       = " end returnedLate "
-	scheduled = " scheduled scheduleFailed "
-	nextRun   = scheduled + " skippedRuns scheduleEnded skippedWhileWaiting "
-	first     = scheduled + " starting scheduleUnused stoppedWhileDeferred " // attempts, or the wait for them
-	another   = " waiting starting skippedWhileWaiting "
-	decisions = " exhausted skipped restartLimited "
+	outcomes    = " succeeded failed panicked goexited cancelled "
+	meanwhile   = " ready notReady timedOut heartbeatMissed heartbeatResumed " + outcomes // in an attempt
+	end         = " end returnedLate "
+	waitsForRun = " scheduled scheduleFailed "
+	nextRun     = waitsForRun + " skippedRuns scheduleEnded skippedWhileWaiting "
+	first       = waitsForRun + " starting scheduleUnused stoppedWhileDeferred " // attempts, or the wait for them
+	another     = " waiting starting skippedWhileWaiting "
+	decisions   = " exhausted skipped restartLimited "
 )
 
 // grammar is what may happen to a worker: each event is followed by one that its rule allows, and the last one of a worker that has
@@ -365,10 +365,14 @@ func (l *life) start(now step) error {
 	l.waitUntil, l.seen = time.Time{}, nil
 	w.Attempt = l.streak + 1
 	w.StartedAt, w.EndedAt = now.At, time.Time{}
-	if l.spec.schedule != nil && (l.runBegins || len(w.Runs) == 0) {
-		w.Runs = append(w.Runs, worker.RunReport{StartedAt: now.At})
-		w.Runs = w.Runs[max(len(w.Runs)-20, 0):]
-		l.runBegins = false
+	if l.spec.schedule != nil {
+		if l.runBegins || len(w.Runs) == 0 {
+			w.Runs = append(w.Runs, worker.RunReport{StartedAt: now.At})
+			w.Runs = w.Runs[max(len(w.Runs)-20, 0):]
+			l.runBegins = false
+		}
+		run := &w.Runs[len(w.Runs)-1]
+		run.ExecutionID, run.EndedAt, run.Status = now.ExecutionID, time.Time{}, worker.Running
 	}
 
 	return l.numbered(now, w.Attempt)

@@ -390,6 +390,11 @@ func (s *scheduleSpec) due(last, now time.Time) (due time.Time, skipped string) 
 		n++
 	}
 	switch {
+	case n > 1000 && s.quirk.kind == behaves: // an interval keeps its beat
+		if late := now.Sub(due); late > 0 {
+			due = due.Add((late-1).Truncate(s.every) + s.every)
+		}
+		return due, "more than 1000"
 	case n > 1000:
 		return now.Add(s.every - 1), "more than 1000"
 	case n > 0:

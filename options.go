@@ -43,6 +43,7 @@ type PoolOptions struct {
 	GlobalStopErrors             func(error) bool               // see [WithGlobalStopErrors]
 	GlobalMaxEvents              int                            // see [WithGlobalMaxEvents]
 	GlobalListener               func(Transition)               // see [WithGlobalListener]
+	PoolLogs                     bool                           // see [WithPoolLogs]
 
 	registered []*WorkerRegistration // those of WithWorker in its order, the invalid ones too
 }
@@ -266,9 +267,9 @@ func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 	return o, problems
 }
 
-// executionOptions returns the options of one worker: the global ones, then its own in order.
-func (o *PoolOptions) executionOptions(registration *WorkerRegistration) (ExecutionOptions, error) {
-	e := DefaultWorkerExecutionOptions()
+// executionOptions sets the options of one worker: the global ones, then its own in order.
+func (o *PoolOptions) executionOptions(e *ExecutionOptions, own []WorkerExecutionOption) error {
+	*e = DefaultWorkerExecutionOptions()
 	e.DeferredStartThreshold = o.GlobalDeferredStartThreshold
 	e.MaxExecutionsAttempts = o.GlobalMaxExecutionsAttempts
 	e.Middlewares = append(e.Middlewares, o.GlobalMiddlewares...)
@@ -279,16 +280,16 @@ func (o *PoolOptions) executionOptions(registration *WorkerRegistration) (Execut
 	e.AttemptTimeout = o.GlobalAttemptTimeout
 	e.StopErrors = o.GlobalStopErrors
 
-	for i, option := range registration.options {
+	for i, option := range own {
 		if option == nil {
-			return e, fmt.Errorf("option %d is nil", i+1)
+			return fmt.Errorf("option %d is nil", i+1)
 		}
-		if err := guard(func() { option(&e) }); err != nil {
-			return e, fmt.Errorf("option %d: %w", i+1, err)
+		if err := guard(func() { option(e) }); err != nil {
+			return fmt.Errorf("option %d: %w", i+1, err)
 		}
 	}
 
 	e.ownRestartPolicy = e.ownRestartPolicy || e.RestartPolicy != o.GlobalRestartPolicy
 
-	return e.normalized()
+	return e.normalize()
 }

@@ -77,7 +77,10 @@ func (w *PeriodicWorker) Run(ctx context.Context) error {
 	due := time.Now().Add(max(w.initialDelay, 0))
 	seen.next.Store(due.UnixNano())
 
-	for sleep(ctx, time.Until(due)) {
+	timer := time.NewTimer(time.Until(due)) // one for all waits
+	defer timer.Stop()
+
+	for arrives(ctx, timer.C) {
 		Heartbeat(ctx)
 		seen.begin(time.Now())
 
@@ -87,18 +90,16 @@ func (w *PeriodicWorker) Run(ctx context.Context) error {
 
 		due = w.next(due, time.Now())
 		seen.next.Store(due.UnixNano())
+		timer.Reset(time.Until(due))
 	}
 
 	return ctx.Err()
 }
 
-// sleep waits for d, or until ctx is done, and returns false then.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
+// arrives waits for a timer, or until ctx is done, and returns false then.
+func arrives(ctx context.Context, due <-chan time.Time) bool {
 	select {
-	case <-timer.C:
+	case <-due:
 	case <-ctx.Done():
 	}
 

@@ -32,17 +32,13 @@ func (p *WorkerPool) plan(registration *WorkerRegistration) (*plan, error) {
 		return nil, errors.New("nil worker")
 	}
 
-	options, err := p.options.executionOptions(registration)
-	if err != nil {
+	planned := &plan{registration: registration, name: registration.name}
+	if err := p.options.executionOptions(&planned.options, registration.options); err != nil {
 		return nil, fmt.Errorf("worker %s: %w", registration.name, err)
 	}
+	planned.labels = withLabel(context.Background(), registration.name)
 
-	return &plan{
-		registration: registration,
-		name:         registration.name,
-		options:      options,
-		labels:       withLabel(context.Background(), registration.name),
-	}, nil
+	return planned, nil
 }
 
 // withLabel adds the profiler label of a worker.

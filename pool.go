@@ -111,7 +111,7 @@ func (p *WorkerPool) Add(registration *WorkerRegistration) error {
 
 	p.placeLocked(planned)
 	if running {
-		go p.launchLocked(g, planned).run()
+		go p.launchLocked(g, planned).body()
 	}
 
 	return nil
@@ -250,20 +250,28 @@ func (p *WorkerPool) start(ctx context.Context) (*generation, error) {
 	}
 
 	g := newGeneration(p, ctx)
-	if err := p.startGeneration(g); err != nil {
+	first, err := p.startGeneration(g)
+	if err != nil {
 		g.cancel(nil) // without the lock, since ctx's methods are user code
 		return nil, err
+	}
+	g.logStart()
+
+	// Each launches the next with its first event.
+	if first != nil {
+		go first.body()
 	}
 
 	return g, nil
 }
 
-func (p *WorkerPool) startGeneration(g *generation) error {
+// startGeneration makes the workers ready to run, and returns the first, nil if there is none.
+func (p *WorkerPool) startGeneration(g *generation) (first *supervisor, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	if err := p.startableLocked(); err != nil {
-		return err
+		return nil, err
 	}
 
 	p.current = g
@@ -279,17 +287,15 @@ func (p *WorkerPool) startGeneration(g *generation) error {
 		s := p.launchLocked(g, planned)
 		if before != nil {
 			before.successor = s
+		} else {
+			first = s
 		}
 		before = s
-	}
-	// Each launches the next with its first event.
-	if len(g.order) > 0 {
-		go g.order[0].run()
 	}
 	g.unwatch = context.AfterFunc(g.ctx, g.followContext)
 	p.signalLocked()
 
-	return nil
+	return first, nil
 }
 
 // startableLocked returns why the pool cannot be started now, nil if it can.

@@ -70,9 +70,9 @@ type WorkerReport struct {
 // RunReport is one run of a worker with a schedule, its retries included.
 type RunReport struct {
 	StartedAt   time.Time    `json:"startedAt"`
-	EndedAt     time.Time    `json:"endedAt,omitzero"`
-	Status      WorkerStatus `json:"-"`           // in JSON its text, as "status"
-	ExecutionID string       `json:"executionId"` // of its last attempt
+	EndedAt     time.Time    `json:"endedAt,omitzero"` // of its last attempt, none while that is running
+	Status      WorkerStatus `json:"-"`                // Running, or how its last attempt has ended; in JSON its text, as "status"
+	ExecutionID string       `json:"executionId"`      // of its last attempt
 }
 
 // EventReport is one event of a worker.
@@ -138,18 +138,19 @@ func (p *WorkerPool) Report() PoolReport {
 	report.State = p.stateLocked()
 	var supervisors []*supervisor
 	var waiting map[string][]string
-	var cause error
-	if g := p.current; g != nil {
-		supervisors, waiting, cause = g.sortedLocked(), g.waitingLocked(), g.stop.cause
+	g := p.current
+	stopped := g != nil && g.stop.cause != nil
+	if g != nil {
+		supervisors, waiting = g.sortedLocked(), g.waitingLocked()
 	}
 	p.mu.Unlock()
 
-	if cause != nil {
-		report.Cause = kept(textOf(cause))
+	if stopped {
+		report.Cause = g.causeText()
 	}
 	report.Workers = make([]WorkerReport, len(supervisors))
 	for i, s := range supervisors {
-		report.Workers[i] = s.execution.report(report.State == PoolStopping)
+		report.Workers[i] = s.execution.report(report.State == PoolStopping, s.generation)
 		report.Workers[i].WaitingFor = waiting[s.plan.name]
 		report.Workers[i].Nested = s.nestedReports()
 	}
@@ -204,9 +205,37 @@ func (p *WorkerPool) stateLocked() PoolState {
 	return PoolNew
 }
 
-func (e *WorkerExecution) report(leaving bool) WorkerReport {
+// report returns a snapshot of the execution in a generation. What has told the worker to stop is a request, or that generation's stop.
+func (e *WorkerExecution) report(leaving bool, g *generation) WorkerReport {
 	e.mu.Lock()
-	r := WorkerReport{
+	r := e.factsLocked()
+	r.Live, r.Fine = e.healthLocked(leaving)
+	for _, run := range e.runs {
+		r.Runs = append(r.Runs, RunReport{run.startedAt, run.endedAt, run.status, run.executionID})
+	}
+	all, cause := e.events.all(), e.stopCause
+	e.mu.Unlock()
+
+	switch {
+	case cause == nil:
+	case same(cause, ErrWorkerStopped):
+		r.Cause = ErrWorkerStopped.Error()
+	default:
+		r.Cause = g.causeText()
+	}
+	r.DependsOn = slices.Clone(e.options.DependsOn)
+	r.Options = e.options.told()
+	r.Events = make([]EventReport, len(all))
+	for i := range all {
+		r.Events[i] = EventReport{all[i].at, all[i].executionID, all[i].message()}
+	}
+
+	return r
+}
+
+// factsLocked returns what needs neither the events nor user code.
+func (e *WorkerExecution) factsLocked() WorkerReport {
+	return WorkerReport{
 		Name:                e.name,
 		Status:              e.status,
 		ExecutionID:         e.id,
@@ -225,7 +254,6 @@ func (e *WorkerExecution) report(leaving bool) WorkerReport {
 		GaveUp:              e.gaveUp,
 		Ready:               e.readyLocked(),
 		Optional:            e.options.Optional,
-		DependsOn:           slices.Clone(e.options.DependsOn),
 		Heartbeat:           max(e.options.Heartbeat, 0).Seconds(),
 		LastBeatAt:          e.lastBeatAt,
 		Calls:               e.calls.n.Load(),
@@ -234,21 +262,4 @@ func (e *WorkerExecution) report(leaving bool) WorkerReport {
 		Scheduled:           e.options.Schedule != nil,
 		DroppedEvents:       e.events.dropped,
 	}
-	r.Live, r.Fine = e.healthLocked(leaving)
-	for _, run := range e.runs {
-		r.Runs = append(r.Runs, RunReport{run.startedAt, run.endedAt, run.status, run.executionID})
-	}
-	all, cause := e.events.all(), e.stopCause
-	e.mu.Unlock()
-
-	if cause != nil {
-		r.Cause = kept(textOf(cause))
-	}
-	r.Options = e.options.told()
-	r.Events = make([]EventReport, len(all))
-	for i := range all {
-		r.Events[i] = EventReport{all[i].at, all[i].executionID, all[i].message()}
-	}
-
-	return r
 }

@@ -21,7 +21,8 @@ const (
 // than ctx and [WithGlobalStopTimeout] allow; it is not run again before the next Start or RestartWorker.
 //
 // It returns nil if the worker is not running, an error that names it if it was not registered, and a [*StopError] if it has not
-// ended in time; its end is logged then. Called without a bound from inside that worker, it waits for itself.
+// ended in time; its end is logged then. Called without a bound from inside that worker, or from what the pool calls for it (a
+// middleware, the listener, a log writer, an id generator, a backoff, a schedule), it waits for itself; RestartWorker and Unregister too.
 func (p *WorkerPool) StopWorker(ctx context.Context, name string) error {
 	_, err := p.ask(ctx, name, stopRequested)
 
@@ -76,6 +77,8 @@ func (p *WorkerPool) ask(ctx context.Context, name string, r request) (*supervis
 	}
 	ctx, cancel := p.withStopTimeout(ctx)
 	defer cancel()
+	ahead := s.generation.stacks.aheadOf(ctx)
+	defer ahead.stop()
 
 	select {
 	case <-s.leaving():
@@ -84,15 +87,14 @@ func (p *WorkerPool) ask(ctx context.Context, name string, r request) (*supervis
 	}
 
 	p.mu.Lock()
-	e := newStopErrorLocked(ctx.Err(), s)
+	m := newMusterLocked(s.generation, s)
 	p.mu.Unlock()
-	if e == nil {
-		<-s.leaving() // imminent
-		return s, nil
+	if err := m.stopError(s.generation, ctx.Err(), ahead); err != nil {
+		return s, err
 	}
-	e.locate(s.generation)
+	<-s.leaving() // imminent
 
-	return s, e
+	return s, nil
 }
 
 // request does what can be done at once, or returns the worker that must end before.
@@ -120,7 +122,7 @@ func (p *WorkerPool) request(name string, r request) (*supervisor, error) {
 	}
 	switch r {
 	case restartRequested:
-		go p.launchLocked(g, planned).run()
+		go p.launchLocked(g, planned).body()
 	case removalRequested:
 		p.forgetLocked(g, planned)
 	}

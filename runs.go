@@ -15,16 +15,21 @@ type runRecord struct {
 	status             WorkerStatus
 }
 
-// beginRun notes the begin of an attempt, where it is the first of a run.
-func (e *WorkerExecution) beginRun(at time.Time) {
-	if e.options.Schedule == nil || e.currentExecutionAttempt > 1 && len(e.runs) > 0 {
+// beginAttempt notes the begin of an attempt, and of a run where it is the first of that.
+func (e *WorkerExecution) beginAttempt(at time.Time, newRun bool) {
+	if e.options.Schedule == nil {
+		return
+	}
+	if !newRun {
+		run := &e.runs[len(e.runs)-1]
+		run.executionID, run.endedAt, run.status = e.id, time.Time{}, e.status
 		return
 	}
 	if len(e.runs) == maxRuns {
 		copy(e.runs, e.runs[1:])
 		e.runs = e.runs[:maxRuns-1]
 	}
-	e.runs = append(e.runs, runRecord{startedAt: at})
+	e.runs = append(e.runs, runRecord{executionID: e.id, startedAt: at, status: e.status})
 }
 
 // endAttempt notes how an attempt has ended, as that of its run so far.

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -42,10 +41,17 @@ func (s *supervisor) endRun() {
 // schedule asks when the next run is due, for a worker that has a schedule.
 func (s *supervisor) schedule() {
 	s.next = (*supervisor).begin
-	if s.plan.options.Schedule == nil || !s.mayBegin() {
+	switch {
+	case s.plan.options.Schedule == nil:
+		return
+	case !s.mayBegin():
+		if s.number > 0 {
+			s.next = (*supervisor).finish // with the outcome of its last run
+		}
 		return
 	}
 
+	s.launchSuccessor()                                        // which must not wait for user code
 	s.next = func(s *supervisor) { s.failSchedule(ErrGoexit) } // should it end the goroutine
 	due, skipped, err := s.nextRun()
 	s.scheduled, s.due = due, due
@@ -64,6 +70,7 @@ func (s *supervisor) schedule() {
 
 func (s *supervisor) announceRun() {
 	s.next = (*supervisor).sleepScheduled
+	s.newRun = true
 	s.record(TransitionScheduled, &detail{text: s.due.Format(time.RFC3339Nano), due: s.due})
 }
 
@@ -86,23 +93,46 @@ func (s *supervisor) nextRun() (due time.Time, skipped int, err error) {
 
 	for due, err = s.askSchedule(due); err == nil && !due.IsZero() && due.Before(now); due, err = s.askSchedule(due) {
 		if skipped++; skipped > maxSkipped {
-			due = now.Add(-1) // what is due now is run
+			due = s.lastBefore(now, due)
 		}
 	}
 
 	return due, skipped, err
 }
 
+// lastBefore returns from when on to ask for what is due now or later, instead of after due. An interval keeps its beat.
+func (s *supervisor) lastBefore(now, due time.Time) time.Time {
+	now = now.Add(-1)
+	if d, ok := s.plan.options.Schedule.(every); ok {
+		return due.Add(now.Sub(due).Truncate(time.Duration(d)))
+	}
+
+	return now
+}
+
 func (s *supervisor) askSchedule(after time.Time) (due time.Time, err error) {
 	if err = guard(func() { due = s.plan.options.Schedule.Next(after) }); err != nil {
 		return time.Time{}, err
 	}
-	due = due.Round(0)
+	due = tellable(due.Round(0))
 	if !due.IsZero() && !due.After(after) {
 		return due, fmt.Errorf("next due time %s is not after %s", due.Format(time.RFC3339Nano), after.Format(time.RFC3339Nano))
 	}
 
 	return due, nil
+}
+
+// tellable returns a time as reports can tell it: RFC 3339 ends with the year 9999, and has no zones of more than a day.
+func tellable(due time.Time) time.Time {
+	if _, err := due.MarshalText(); err == nil {
+		return due
+	}
+	due = due.UTC()
+	if last := time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC); due.After(last) {
+		return last
+	}
+
+	return due
 }
 
 // skip tells of due times that have passed.
@@ -128,11 +158,15 @@ func (s *supervisor) endSchedule() {
 
 // failSchedule ends a worker whose schedule misbehaves.
 func (s *supervisor) failSchedule(err error) {
-	s.next = (*supervisor).finish
+	s.next = func(s *supervisor) { s.failSchedule(ErrGoexit) } // should the text of a panic's value end the goroutine
+	text := textOf(err)
 	err = fmt.Errorf("schedule %T: %w", s.plan.options.Schedule, err)
+	errText := textOf(err)
+
+	s.next = (*supervisor).finish
 	s.failure = &WorkerError{Worker: s.plan.name, ExecutionID: s.id, Attempt: s.number, Err: err}
 	s.gaveUp = s.mayBegin()
-	s.record(TransitionScheduleFailed, &detail{text: textOf(errors.Unwrap(err)), err: err, errText: textOf(err)})
+	s.record(TransitionScheduleFailed, &detail{text: text, err: err, errText: errText})
 }
 
 // lookAgain is how often a wait for a due time looks at the clock on the wall, which may be set, while the machine may be suspended.

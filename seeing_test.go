@@ -342,7 +342,7 @@ func TestTracingMiddleware(t *testing.T) {
 				require.Len(t, spans, 1)
 				span := spans[0]
 				assert.Equal(t, "worker job", span.Name)
-				assert.Equal(t, "worker", span.InstrumentationScope.Name)
+				assert.Equal(t, "worker", spans.Snapshots()[0].InstrumentationScope().Name)
 				attributes := map[string]any{}
 				for _, attribute := range span.Attributes {
 					attributes[string(attribute.Key)] = attribute.Value.AsInterface()

@@ -14,8 +14,9 @@ import (
 // workerSeries is what is measured of one worker, kept as plain numbers and made into samples when they are collected. Workers
 // whose names differ only in what [Sanitize] changes share one, as those of pools that share metrics do.
 type workerSeries struct {
-	pair      *dto.LabelPair
-	labels    []*dto.LabelPair // the pair alone
+	pair      dto.LabelPair // worker and label
+	labels    [1]*dto.LabelPair
+	label     string
 	durations durations
 
 	executions   [len(statusLabels)]count
@@ -41,9 +42,11 @@ func (c *count) Add(n uint64) {
 }
 
 func newWorkerSeries(m *WorkerMetrics, label string) *workerSeries {
-	pair := labelPair("worker", label)
+	s := &workerSeries{label: label, durations: durations{family: m.durations, label: label}}
+	s.pair.Name, s.pair.Value = &m.workerLabel, &s.label // all in one allocation
+	s.labels[0] = &s.pair
 
-	return &workerSeries{pair: pair, labels: []*dto.LabelPair{pair}, durations: durations{family: m.durations, label: label}}
+	return s
 }
 
 func labelPair(name, value string) *dto.LabelPair {
@@ -130,7 +133,7 @@ func laterOf(a, b time.Time) time.Time {
 func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metric) {
 	for c := countStarted; int(c) < len(statusLabels); c++ {
 		if n := s.executions[c].n.Load(); n > 0 {
-			metrics <- s.counter(m.executions, []*dto.LabelPair{m.statuses[c], s.pair}, &s.executions[c])
+			metrics <- s.counter(m.executions, []*dto.LabelPair{m.statuses[c], &s.pair}, &s.executions[c])
 		}
 	}
 
@@ -138,57 +141,72 @@ func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metri
 	if !g.launched {
 		return
 	}
-	gauge := func(desc *prometheus.Desc, value float64) {
-		metrics <- &sample{desc: desc, labels: s.labels, value: value}
+	send := func(desc *prometheus.Desc, value float64) {
+		metrics <- &gauge{desc: desc, labels: s.labels[:], value: value}
 	}
 	moment := func(desc *prometheus.Desc, at time.Time) {
 		if !at.IsZero() {
-			gauge(desc, float64(at.UnixNano())/float64(time.Second))
+			send(desc, float64(at.Unix())+float64(at.Nanosecond())/float64(time.Second))
 		}
 	}
-	gauge(m.up, g.up)
-	gauge(m.stuck, g.stuck)
-	gauge(m.ready, g.ready)
-	gauge(m.gaveUp, g.gaveUp)
-	gauge(m.failures, g.failures)
-	metrics <- s.counter(m.panics, s.labels, &s.panics)
-	metrics <- s.counter(m.stopTimeouts, s.labels, &s.stopTimeouts)
+	send(m.up, g.up)
+	send(m.stuck, g.stuck)
+	send(m.ready, g.ready)
+	send(m.gaveUp, g.gaveUp)
+	send(m.failures, g.failures)
+	metrics <- s.counter(m.panics, s.labels[:], &s.panics)
+	metrics <- s.counter(m.stopTimeouts, s.labels[:], &s.stopTimeouts)
 	moment(m.started, g.startedAt)
 	moment(m.nextAttempt, g.nextAt)
 	moment(m.lastSuccess, timeOf(s.lastSuccess.Load()))
 	if !g.heartbeatAt.IsZero() {
-		gauge(m.heartbeatAge, max(time.Since(g.heartbeatAt), 0).Seconds())
+		send(m.heartbeatAge, max(time.Since(g.heartbeatAt), 0).Seconds())
 	}
 }
 
 func (s *workerSeries) counter(desc *prometheus.Desc, labels []*dto.LabelPair, c *count) prometheus.Metric {
-	return &sample{desc: desc, labels: labels, value: float64(c.n.Load()), since: timeOf(c.since.Load()), counter: true}
+	return &counterSample{desc: desc, labels: labels, value: float64(c.n.Load()), since: timeOf(c.since.Load())}
 }
 
-// sample is a [prometheus.Metric] of labels that were made before: those of the client library are made anew with each scrape.
-type sample struct {
-	desc    *prometheus.Desc
-	labels  []*dto.LabelPair // sorted by name
-	value   float64
-	counter bool      // or else a gauge
-	since   time.Time // when a counter began
-}
-
-func (s *sample) Desc() *prometheus.Desc {
-	return s.desc
-}
-
-func (s *sample) Write(to *dto.Metric) error {
-	to.Label = s.labels
-	if !s.counter {
-		to.Gauge = &dto.Gauge{Value: &s.value}
-		return nil
+// gauge and counter are [prometheus.Metric]s of labels that were made before: those of the client library are made anew with each
+// scrape. What they write is part of them.
+type (
+	gauge struct {
+		desc   *prometheus.Desc
+		labels []*dto.LabelPair // sorted by name
+		value  float64
+		gauge  dto.Gauge
 	}
-
-	to.Counter = &dto.Counter{Value: &s.value}
-	if !s.since.IsZero() {
-		to.Counter.CreatedTimestamp = timestamppb.New(s.since)
+	counterSample struct {
+		desc    *prometheus.Desc
+		labels  []*dto.LabelPair // likewise
+		value   float64
+		since   time.Time // when it began to count, zero if it has not
+		counter dto.Counter
 	}
+)
+
+func (g *gauge) Desc() *prometheus.Desc {
+	return g.desc
+}
+
+func (g *gauge) Write(to *dto.Metric) error {
+	g.gauge.Value = &g.value
+	to.Label, to.Gauge = g.labels, &g.gauge
+
+	return nil
+}
+
+func (c *counterSample) Desc() *prometheus.Desc {
+	return c.desc
+}
+
+func (c *counterSample) Write(to *dto.Metric) error {
+	c.counter.Value = &c.value
+	if !c.since.IsZero() {
+		c.counter.CreatedTimestamp = timestamppb.New(c.since)
+	}
+	to.Label, to.Counter = c.labels, &c.counter
 
 	return nil
 }

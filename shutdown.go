@@ -56,20 +56,30 @@ func (p *WorkerPool) awaitStop(ctx context.Context, g *generation) error {
 	default:
 	}
 
+	ahead := g.stacks.aheadOf(ctx)
+	defer ahead.stop()
+
 	select {
 	case <-g.ended:
-		return nil
 	case <-expired:
-		return g.stop.err
+		if g.isAlive() {
+			return g.stop.err
+		}
 	case <-ctx.Done():
+		if err := g.giveUp(ctx.Err(), ahead); err != nil {
+			return err
+		}
 	}
-
-	if err := g.giveUp(ctx.Err()); err != nil {
-		return err
-	}
-	<-g.ended // imminent, since nobody is left
+	<-g.ended // if not yet, soon, since nobody is left
 
 	return nil
+}
+
+func (g *generation) isAlive() bool {
+	g.pool.mu.Lock()
+	defer g.pool.mu.Unlock()
+
+	return g.alive > 0
 }
 
 func (p *WorkerPool) withStopTimeout(ctx context.Context) (context.Context, context.CancelFunc) {

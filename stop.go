@@ -5,6 +5,8 @@ import (
 	"maps"
 	"runtime/pprof"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,14 +16,19 @@ import (
 // stopping is how far the stop of a generation is.
 type stopping struct {
 	cause     error
+	at        time.Time
 	calls     int         // of Stop and Shutdown
 	delay     *time.Timer // until the first are told, nil if there is none
 	timeout   *time.Timer // until the stop expires, nil if there is no bound
+	ahead     *lookAhead  // of that
 	telling   bool
 	current   *stage   // whose turn it is, nil before the first
 	later     []*stage // whose turn has not come
 	finishing bool
 	err       error // set before expired is closed
+
+	asked sync.Once // for the text of the cause
+	text  atomic.Pointer[string]
 }
 
 // stage is all workers that stop together.
@@ -35,10 +42,11 @@ func (p *WorkerPool) beginStopLocked(g *generation, cause error) {
 	if g.state != PoolStarted {
 		return
 	}
-	g.state, g.stop.cause = PoolStopping, cause
+	g.state, g.stop.cause, g.stop.at = PoolStopping, cause, time.Now()
 	close(g.begun)
 
 	if d := p.options.GlobalStopTimeout; d > 0 {
+		g.stop.ahead = g.stacks.ahead(d)
 		g.stop.timeout = time.AfterFunc(d, g.expire)
 	}
 	if d := p.options.GlobalStopDelay; d > 0 && g.alive > 0 {
@@ -137,7 +145,7 @@ func (s *supervisor) overdue() {
 
 // expire is called when the stop has taken longer than WithGlobalStopTimeout.
 func (g *generation) expire() {
-	err := g.giveUp(context.DeadlineExceeded)
+	err := g.giveUp(context.DeadlineExceeded, g.stop.ahead)
 	if err == nil {
 		return
 	}
@@ -159,26 +167,49 @@ func (g *generation) supervisorOf(name string) *supervisor {
 }
 
 // giveUp waits no longer: it tells all workers, whatever their turn, and returns who has not ended, nil if all have.
-func (g *generation) giveUp(cause error) *StopError {
+func (g *generation) giveUp(cause error, ahead *lookAhead) *StopError {
+	since := time.Now()
 	g.pool.mu.Lock()
-	e := newStopErrorLocked(cause, g.order...)
+	m, isNew := g.musterLocked(since)
+	if isNew {
+		g.tellAllLocked()
+	}
+	g.pool.mu.Unlock()
+
+	return m.stopError(g, cause, ahead)
+}
+
+func (g *generation) tellAllLocked() {
 	g.stop.telling, g.stop.later = true, nil
 	for _, s := range g.order {
 		if s.alive {
 			s.tell(g.stop.cause)
 		}
 	}
-	g.pool.mu.Unlock()
-
-	if e != nil {
-		e.locate(g)
-	}
-
-	return e
 }
 
-// patience is how long the end of a stop waits for the methods of Start's context, which are a user's.
+// patience is how long a stop or a report waits for the methods of Start's context and of its cause, which are a user's.
 const patience = 100 * time.Millisecond
+
+// causeText returns the text of the stop's cause, as a report keeps it. It is asked for once, and is empty
+// where it does not come.
+func (g *generation) causeText() string {
+	g.stop.asked.Do(func() {
+		said := make(chan struct{})
+		go func() {
+			defer close(said)
+			text := kept(textOf(g.stop.cause))
+			g.stop.text.Store(&text)
+		}()
+		await(said, patience)
+	})
+
+	if text := g.stop.text.Load(); text != nil {
+		return *text
+	}
+
+	return ""
+}
 
 // finish is the last act of a stop. It takes the generation off Start's context, so that this keeps nothing of it.
 func (g *generation) finish() {
@@ -196,6 +227,7 @@ func (g *generation) finish() {
 		await(detached, patience)
 	}
 
+	g.logEnd()
 	g.outer.forgetNested(g.pool)
 	g.pool.mu.Lock()
 	for _, timer := range []*time.Timer{g.stop.delay, g.stop.timeout} {
@@ -203,6 +235,7 @@ func (g *generation) finish() {
 			timer.Stop()
 		}
 	}
+	g.stop.ahead.stop()
 	g.state = PoolStopped
 	g.pool.signalLocked()
 	g.pool.mu.Unlock()

@@ -3,8 +3,11 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+	"weak"
 )
 
 // StopError tells which workers have not stopped in time: with [WithStopStage] and [WithDependsOn] also those that had not been told to
@@ -45,20 +48,50 @@ func (e *StopError) Unwrap() []error {
 	return []error{ErrStopTimeout, e.cause}
 }
 
-// newStopErrorLocked returns a [*StopError] with those that have not ended, nil if all have.
-func newStopErrorLocked(cause error, supervisors ...*supervisor) *StopError {
-	e := &StopError{cause: cause}
+// muster is a look at who has not ended when a stop gives up.
+type muster struct {
+	began   time.Time
+	alive   int           // how many workers of the generation were
+	late    []*supervisor // those who have not ended
+	workers []StuckWorker // the same, for a StopError
+	located sync.Once     // whether their stacks were looked for
+}
+
+func newMusterLocked(g *generation, supervisors ...*supervisor) *muster {
+	m := &muster{began: time.Now(), alive: g.alive}
 	for _, s := range supervisors {
 		if s.alive && s.markLate() {
-			e.Workers = append(e.Workers, s.stuckWorker())
-			s.plan.series.stopTimeouts.Add(1)
+			m.late = append(m.late, s)
+			m.workers = append(m.workers, s.stuckWorker())
 		}
 	}
-	if len(e.Workers) == 0 {
+
+	return m
+}
+
+// musterLocked musters all workers; or returns the muster of another one who gave up later than its caller did, and before anybody has
+// ended: with thousands of workers, those who give up at once need not do it one after the other.
+func (g *generation) musterLocked(since time.Time) (m *muster, isNew bool) {
+	if m = g.lastMuster.Value(); m != nil && m.began.After(since) && m.alive == g.alive {
+		return m, false
+	}
+	m = newMusterLocked(g, g.order...)
+	g.lastMuster = weak.Make(m)
+
+	return m, true
+}
+
+// stopError returns a [*StopError] with those that have not ended, nil if all have.
+func (m *muster) stopError(g *generation, cause error, ahead *lookAhead) *StopError {
+	if len(m.late) == 0 {
 		return nil
 	}
+	for _, s := range m.late {
+		s.plan.series.stopTimeouts.Add(1)
+	}
+	m.located.Do(func() { m.locate(g, ahead) })
 
-	return e
+	return &StopError{Workers: slices.Clone(m.workers), cause: cause}
 }
 
 func (s *supervisor) stuckWorker() StuckWorker {
@@ -75,16 +108,19 @@ func (s *supervisor) stuckWorker() StuckWorker {
 }
 
 // locate finds the stacks, as far as that takes no longer than a stop may be late.
-func (e *StopError) locate(g *generation) {
-	names := make([]string, len(e.Workers))
+func (m *muster) locate(g *generation, ahead *lookAhead) {
+	names := make([]string, len(m.workers))
 	since := time.Time{}
-	for i, w := range e.Workers {
+	for i, w := range m.workers {
 		names[i] = w.Name
 		since = laterOf(since, time.Now().Add(-w.Running))
 	}
-	found := g.stacks.of(names, since, stopPatience)
-	for i := range e.Workers {
-		e.Workers[i].Stack = found[e.Workers[i].Name]
+	found := ahead.of(names, since)
+	if found == nil {
+		found = g.stacks.of(names, since, stopPatience)
+	}
+	for i := range m.workers {
+		m.workers[i].Stack = found[m.workers[i].Name]
 	}
 }
 

@@ -44,11 +44,13 @@ type supervisor struct {
 	finished bool        // it has nothing more to record
 
 	// The fields below belong to the goroutine, and to nobody once it has ended.
+	body      func() // run, made once: a go statement of a method would make it anew each time
 	next      step
 	used      bool         // whether the goroutine has run an attempt
 	status    WorkerStatus // guarded by the watch's turn while an attempt is watched
 	id        string       // of the coming or current attempt
 	begun     bool         // whether an attempt of that id has begun
+	newRun    bool         // whether the coming attempt is the first of a run of the schedule
 	trace     traceIDs     // for its log records
 	number    int          // of the current attempt, 0 before the first
 	outcome   outcome      // of the last attempt
@@ -88,7 +90,7 @@ func (s *supervisor) handOver() {
 		return
 	}
 	s.used = false
-	go s.run()
+	go s.body()
 }
 
 // identify gives the first attempt its id.
@@ -141,6 +143,7 @@ func (s *supervisor) begin() {
 // settle records how the attempt ended, and counts it.
 func (s *supervisor) settle() {
 	s.next = (*supervisor).decide
+	s.newRun = false
 
 	if s.outcome.healthy {
 		s.counts.used, s.counts.row, s.counts.failures = 0, 0, 0

@@ -74,10 +74,6 @@ func (k TransitionKind) endsAttempt() bool {
 	return TransitionSucceeded <= k && k <= TransitionCancelled
 }
 
-func (k TransitionKind) failure() bool {
-	return TransitionFailed <= k && k <= TransitionGoexited
-}
-
 // unchanged stands for the status that the worker has already.
 const unchanged WorkerStatus = -1
 

@@ -82,9 +82,13 @@ func isOneOf(err error, budget *int, own ...error) bool {
 	return len(wrapped) > 0
 }
 
-// same is a == b, but false where the two cannot be compared.
+// same is a == b. What cannot be compared is the same where it has the same parts: a context's cause may be a list of errors.
 func same(a, b error) (equal bool) {
-	defer func() { _ = recover() }()
+	defer func() {
+		if recover() != nil {
+			equal = reflect.DeepEqual(a, b)
+		}
+	}()
 
 	return a == b
 }

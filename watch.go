@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -13,8 +14,12 @@ type watch struct {
 
 	turn   chan struct{} // a lock that may be held while user code runs: it guards the fields below, and record
 	timers []*time.Timer
-	onDone func() bool // ends the watch on the attempt's deadline, nil if it has none
 	ended  bool
+
+	onDone func() bool   // ends the watch on the attempt's deadline, nil if it has none
+	told   chan struct{} // closed once it was told of that, where it was not ended before
+	late   bool          // whether the attempt has run into its deadline, set before told is closed
+	judged sync.Once     // the question whether it is late
 }
 
 // watched reports whether attempts need a watch.
@@ -35,7 +40,11 @@ func newWatch(a *attempt) *watch {
 		w.afterLocked(options.ReadyWithin, w.missReadiness)
 	}
 	if options.AttemptTimeout > 0 {
-		w.onDone = context.AfterFunc(a.Context, func() { w.do(w.timeOut) })
+		w.told = make(chan struct{})
+		w.onDone = context.AfterFunc(a.Context, func() {
+			defer close(w.told)
+			w.do(w.timeOut)
+		})
 	}
 	if len(options.Middlewares) == 0 {
 		a.beganRun(time.Now())
@@ -77,11 +86,31 @@ func (w *watch) end() {
 	}
 }
 
-// timeOut tells that the attempt's context has run into its deadline, if that is why it is done.
+// timeOut tells that the attempt's context has run into its deadline, if that is why it is done, and not a stop, which may be because
+// an attempt of an outer pool has timed out.
 func (w *watch) timeOut() {
-	if s := w.a.supervisor; w.a.timedOut() {
+	w.late = same(context.Cause(w.a), ErrAttemptTimeout) && !same(context.Cause(w.a.untimed), ErrAttemptTimeout)
+	if s := w.a.supervisor; w.late {
 		s.record(TransitionTimedOut, &detail{text: s.plan.options.AttemptTimeout.String(), err: ErrAttemptTimeout})
 	}
+}
+
+// overran reports whether the attempt has run into its deadline. That was told before it returns, and is not told any more once it has
+// returned false: so an attempt that returns just then has either timed out or has not.
+func (w *watch) overran() bool {
+	if w == nil || w.onDone == nil {
+		return false
+	}
+	w.judged.Do(func() {
+		switch {
+		case !w.onDone():
+			<-w.told
+		case w.a.Err() != nil: // a context is done before it says so to others
+			apart(func() { w.do(w.timeOut) })
+		}
+	})
+
+	return w.late
 }
 
 // noteRun notes that Run begins, from when on it may become healthy.

@@ -1,5 +1,5 @@
-// Package worker runs the background work of a service: each [Worker] of a [WorkerPool] on a goroutine of its own, with
-// deferred start, restarts, panic recovery, logs (zerolog), traces (OpenTelemetry) and metrics (Prometheus), and an account of
+// Package worker runs the background work of a service: each [Worker] of a [WorkerPool] on goroutines of its own, one at a time, with
+// dependencies, schedules, restarts, panic recovery, logs (zerolog), traces (OpenTelemetry) and metrics (Prometheus), and an account of
 // all that happened to it, the [WorkerExecution].
 //
 //	pool, err := worker.NewDefaultWorkerPoolFactory().Create(
@@ -16,38 +16,47 @@
 //
 // # Statuses
 //
-//	Unknown ─Start─▶ Deferred ─────────▶ Running ─ nil ─▶ Success
-//	   └───────── no deferral ─────────▶ Running
+//	Unknown ─Start─▶ [Pending: dependencies] ─▶ [Deferred] ─▶ [Waiting: schedule] ─▶ Running ─ nil ─▶ Success
 //	Running ─ error, panic, Goexit ─▶ Error ─ attempts left ─▶ [Waiting: backoff] ─▶ Running
-//	Running ─ own context done, returned its error ─▶ Stopped       Deferred, Waiting ─ own context done ─▶ Stopped
-//	Running ─ heartbeat missed ─▶ Stuck ─ beats again ─▶ Running,   Stuck ─ Run returns ─▶ Error
+//	Running ─ own context done, returned its error ─▶ Stopped       Pending, Deferred, Waiting ─ told to stop ─▶ Stopped
+//	Running ─ heartbeat missed ─▶ Stuck ─ beats again ─▶ Running,   Stuck, or Running after a miss ─ Run returns, whatever ─▶ Error
+//	Success, or Error with no attempts left ─ has a schedule ─▶ Waiting          Pending ─ a dependency failed ─▶ Error
 //
 // With [RestartAlways], Success is followed by another attempt as Error is. A worker that was told to stop while it was Stuck ends as
 // if it had been Running.
 //
+// # Starting
+//
+// A worker is ready once its attempt is running, or, with [WithReadiness], once it calls [Ready], or, with [WithReadyOnSuccess], once it
+// has succeeded. Those that depend on it ([WithDependsOn]) begin then, [WorkerPool.WaitReady] waits for all, and [WorkerPool.Health] is
+// what probes say. A worker with a schedule ([WithSchedule]) is run at each due time.
+//
 // # Restarting
 //
 // A worker that failed is run again as long as it has attempts left ([WithMaxExecutionsAttempts]), after a wait ([WithBackoff]),
-// unless its error is [Permanent]. An attempt that ran long enough ([WithHealthyAfter]) ends the row of failures: the next one
-// counts as the first. [RestartAlways] restarts after a success too. A worker that no longer tells that it is alive
-// ([WithHeartbeat]) has failed as well, but is not restarted before its Run has returned.
+// unless its error is [Permanent], or it was restarted too often ([WithRestartLimit]). Once an attempt has run for long enough
+// ([WithHealthyAfter]), the row of failures is over: the next one counts as the first. [RestartAlways] restarts after a success too. A
+// worker that no longer tells that it is alive ([WithHeartbeat]), or takes too long ([WithAttemptTimeout]), has failed as well, but is
+// not restarted before its Run has returned.
 //
 // # Ending
 //
-// What a worker does after its context is done decides how it ends: with nil it is a [Success], with its context's error, wrapped
-// or not, it was [Stopped], and anything else is an [Error], also where it is joined with the context's error ([errors.Join]). It is not
-// restarted in any case. [context.Cause] tells why the context is done:
-// [ErrPoolStopped], [ErrWorkerStopped], [ErrHeartbeatMissed], the [*WorkerError] of a worker with [WithStopPoolOnFailure], or what
-// ended the context of Start.
+// Once a stop has begun no attempt begins. What a worker does after its context is done decides how it ends: with nil it is a [Success],
+// with its context's error, wrapped or not, or one of [WithStopErrors], it was [Stopped], and anything else is an [Error], also where it
+// is joined with the context's error ([errors.Join]). It is not restarted in any case. [context.Cause] tells why the context is done:
+// [ErrPoolStopped], [ErrWorkerStopped], [ErrHeartbeatMissed], [ErrNotReady], [ErrAttemptTimeout], the [*WorkerError] of a worker with
+// [WithStopPoolOnFailure], or what ended the context of Start.
 //
 // Nothing can end a goroutine from outside. A stop that takes too long therefore returns a [*StopError], which names the workers
 // that have not ended, and tells where they are.
 //
 // # Concurrency
 //
-// All of a pool and its executions is safe for concurrent use. One worker is run by one goroutine, one attempt after the
-// other, and the context of an attempt is cancelled before the next begins. The pool holds no lock while it calls a user's
-// code (a worker, a middleware, an id generator, a log writer), and recovers its panics.
+// All of a pool and its executions is safe for concurrent use. Each attempt of a worker has a goroutine of its own, and the next one
+// begins when that and all that it called has returned, and its context is cancelled. The pool holds no lock while it calls a user's
+// code (a worker, a middleware, an id generator, a log writer, a schedule, the methods of contexts, errors and panic values), and
+// recovers the panics of that code on the goroutines that it called it on. It waits for itself where [WorkerPool.Stop] or the like is
+// called without a bound from inside such code.
 //
 // # Names
 //

@@ -1,10 +1,12 @@
 package compat_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ankorstore/yokai/fxcore"
 	"github.com/ankorstore/yokai/healthcheck"
 	"github.com/ankorstore/yokai/log/logtest"
 	"github.com/ankorstore/yokai/trace/tracetest"
@@ -50,7 +52,9 @@ func newService(t *testing.T, env string, options ...fx.Option) *service {
 	s := &service{}
 	s.app = fxtest.New(
 		t,
+		fx.Supply(fx.Annotate(context.Background(), fx.As(new(context.Context)))), // as fxcore's bootstrapper does
 		fx.NopLogger,
+		fxcore.FxCoreModule,
 		compat.Service,
 		fx.Options(options...),
 		fx.Populate(&s.pool, &s.orders, &s.checker, &s.logs, &s.spans, &s.registry),

@@ -7,22 +7,35 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 // delivery is a message that the session holds: it waits for a handler, or is being handled.
 type delivery struct {
-	msg    jetstream.Msg
-	id     identity
-	number atomic.Uint64 // how often the message was delivered by now, this time included
+	msg     jetstream.Msg
+	id      identity
+	turn    uint64        // its sequence among the consumer's deliveries, 0 where that is unknown
+	old     bool          // the server's record of it looked expired when it came
+	number  atomic.Uint64 // how often the message was delivered by now, this time included
+	prior   uint64        // attempts before it was scheduled anew
+	size    int           // bytes, about
+	key     string        // with keyed
+	keyed   bool
+	arrived time.Duration // by the inbox's exact clock; 0 without metrics
 
 	answer  atomic.Int32 // an answer
-	handled bool         // with success, and acked by the worker: written and read by the handler's goroutine
+	handled atomic.Bool  // with success, and acked by the worker
 
-	// The fields below are guarded by the inbox.
-	place int           // where it is among the held ones
-	fresh time.Duration // the server has heard of it no earlier than then, as of the inbox's clock
+	// The fields below are guarded by the inbox, and its clock's.
+	place    int           // where it is among the held ones
+	fresh    time.Duration // the server has heard of it no earlier than then
+	received time.Duration
+	began    time.Duration // notBegun while no handler has it
+	dubious  bool          // the server's record of it may look expired
 }
+
+const notBegun = -1
 
 // identity tells a message from all others. Its sequence alone would not: a stream that was lost and made anew counts from 1 again.
 type identity struct {
@@ -40,8 +53,9 @@ const (
 )
 
 func newDelivery(msg jetstream.Msg) *delivery {
-	number, id := numbers(msg)
-	d := &delivery{msg: msg, id: id}
+	number, turn, id := numbers(msg)
+	headers := msg.Headers()
+	d := &delivery{msg: msg, id: id, turn: turn, size: sizeOf(msg, headers), prior: priorAttempts(headers)}
 	d.number.Store(number)
 
 	return d
@@ -57,14 +71,26 @@ func (d *delivery) covers(other *delivery) bool {
 	return d.id == other.id && d.id != identity{} && d.answer.Load() != answered
 }
 
-// attempts is the delivery's number as backoffs take it.
-func (d *delivery) attempts() int {
-	return int(min(d.number.Load(), math.MaxInt32))
+// tries is the number of attempts at the message, this one included.
+func (d *delivery) tries() uint64 {
+	return d.prior + d.number.Load()
 }
 
-// isLast returns whether the server will not deliver the message again.
-func (t *terms) isLast(d *delivery) bool {
-	return t.maxDeliver > 0 && d.number.Load() >= t.maxDeliver
+// attempts is the same as backoffs take it.
+func (d *delivery) attempts() int {
+	return int(min(d.tries(), math.MaxInt32))
+}
+
+// sizeOf is about what a message takes.
+func sizeOf(msg jetstream.Msg, headers nats.Header) int {
+	size := len(msg.Data()) + len(msg.Subject()) + len(msg.Reply())
+	for name, values := range headers {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+
+	return size
 }
 
 // The reply subject tells what is to be known:
@@ -76,9 +102,9 @@ const (
 	shortAckDots = 6 // after the prefix
 )
 
-// numbers returns how often a message was delivered, and which one it is. It reads just that, since a message's whole metadata
+// numbers returns how often a message was delivered, the consumer sequence of the delivery, and which message it is. It reads just that, since a message's whole metadata
 // cost more than all else that is done to receive it.
-func numbers(msg jetstream.Msg) (count uint64, id identity) {
+func numbers(msg jetstream.Msg) (count, turn uint64, id identity) {
 	rest, ok := strings.CutPrefix(msg.Reply(), ackPrefix)
 	before := 2 // tokens before the count
 	if strings.Count(rest, ".") > shortAckDots {
@@ -97,13 +123,13 @@ func numbers(msg jetstream.Msg) (count uint64, id identity) {
 		ok = ok && err == nil
 	}
 	if ok {
-		return read[0], identity{sequence: read[1], stored: read[3]}
+		return read[0], read[2], identity{sequence: read[1], stored: read[3]}
 	}
 
 	metadata, err := msg.Metadata()
 	if err != nil {
-		return 1, identity{}
+		return 1, 0, identity{}
 	}
 
-	return metadata.NumDelivered, identity{metadata.Sequence.Stream, uint64(metadata.Timestamp.UnixNano())}
+	return metadata.NumDelivered, metadata.Sequence.Consumer, identity{metadata.Sequence.Stream, uint64(metadata.Timestamp.UnixNano())}
 }

@@ -8,6 +8,9 @@ import (
 // flushTimeout bounds each of the two waits for the server in a stop: for the end of the pulls, and for the last acks to arrive.
 const flushTimeout = 2 * time.Second
 
+// drainGrace is how long a handler whose context was cancelled may take to return before its message is handed back without it.
+const drainGrace = 500 * time.Millisecond
+
 // drain ends the session in order: it stops pulling, hands back what no handler has begun, and waits for the handlers.
 func (s *session) drain() {
 	timeout := time.NewTimer(s.drainTime())
@@ -23,6 +26,9 @@ func (s *session) drain() {
 
 	s.inbox.end()
 	s.flush()
+	if s.worker.singleton {
+		s.unpin()
+	}
 }
 
 // drainTime is how long handlers may go on.
@@ -38,7 +44,7 @@ func (s *session) drainTime() time.Duration {
 // closePulls hands back what is queued and what still arrives, but for messages in their last delivery, which nobody else would
 // get. They are handled here.
 func (s *session) closePulls() {
-	open, back := s.inbox.stop(s.isLast)
+	open, back := s.inbox.stop(s.terms().isLast)
 	for _, pull := range open {
 		pull.Drain()
 	}
@@ -56,17 +62,27 @@ func (s *session) closePulls() {
 	}
 }
 
-// interrupt cancels the handlers, hands back what they have not finished, and waits for them.
+// interrupt cancels the handlers, hands back what they have not begun, and a moment later what they have not finished, and waits for
+// them. What no other replica would get is not handed back: whatever its handler returns in the end counts.
 func (s *session) interrupt() {
 	s.abort(ErrDrainTimeout)
 
-	queued := s.inbox.takeQueue()
-	s.handBackAll(queued)
+	s.handBackAll(s.inbox.takeQueue())
+	idle := s.inbox.whenIdle()
+	grace := time.NewTimer(drainGrace)
+	defer grace.Stop()
+	select {
+	case <-idle:
+		return
+	case <-grace.C:
+	}
 	for _, d := range s.inbox.all() {
-		s.handBack(d)
+		if !s.terms().isLast(d) {
+			s.handBack(d)
+		}
 	}
 
-	<-s.inbox.whenIdle()
+	<-idle
 }
 
 func (s *session) handBackAll(deliveries []*delivery) {
@@ -81,5 +97,5 @@ func (s *session) flush() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), flushTimeout)
 	defer cancel()
 
-	_, _ = s.worker.consumer.Info(ctx)
+	_, _ = s.target.Info(ctx)
 }

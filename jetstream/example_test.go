@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"time"
@@ -61,8 +62,9 @@ func ExampleNewSingletonWorker() {
 	consumer, err := js.CreateOrUpdateConsumer(ctx, "BILLS", jetstream.ConsumerConfig{
 		Durable:        "billing",
 		AckPolicy:      jetstream.AckExplicitPolicy,
-		AckWait:        5 * time.Second,
+		AckWait:        15 * time.Second,
 		MaxAckPending:  1,
+		MaxDeliver:     10,
 		PriorityPolicy: jetstream.PriorityPolicyPinned,
 		PriorityGroups: []string{"main"},
 		PinnedTTL:      5 * time.Second,
@@ -84,6 +86,51 @@ func ExampleNewSingletonWorker() {
 	// Output:
 	// billed order 7
 	// <nil>
+}
+
+// A worker that makes its own consumer, and whose failing messages neither hold up others nor get lost.
+func ExampleNewConsumerWorkerFromConfig() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	js, closeAll := exampleServer()
+	defer closeAll()
+
+	_, _ = js.CreateStream(ctx, jetstream.StreamConfig{
+		Name:              "ORDERS",
+		Subjects:          []string{"orders.>", "retry.>"},
+		AllowMsgSchedules: true,
+	})
+	_, _ = js.CreateStream(ctx, jetstream.StreamConfig{Name: "DEAD", Subjects: []string{"dead.>"}})
+	type order struct{ Number int }
+	shipping := workerjetstream.NewConsumerWorkerFromConfig("shipping", js, "ORDERS",
+		jetstream.ConsumerConfig{
+			Durable:       "shipping",
+			FilterSubject: "orders.>",
+			AckPolicy:     jetstream.AckExplicitPolicy,
+			AckWait:       15 * time.Second,
+			MaxDeliver:    5,
+		},
+		workerjetstream.Decode(json.Unmarshal, func(_ context.Context, _ jetstream.Msg, o order) error {
+			fmt.Println("shipped", o.Number)
+			cancel()
+			return nil
+		}),
+		workerjetstream.WithConcurrency(4),
+		workerjetstream.WithMessageTimeout(30*time.Second),
+		workerjetstream.WithRescheduling("retry"),
+		workerjetstream.WithDeadLetters("dead.orders"),
+	)
+
+	_, _ = js.Publish(ctx, "orders.new", []byte("no order"))
+	_, _ = js.Publish(ctx, "orders.new", []byte(`{"number": 7}`))
+	fmt.Println(shipping.Run(ctx))
+	dead, _ := js.Stream(context.Background(), "DEAD")
+	letter, _ := dead.GetLastMsgForSubject(context.Background(), "dead.orders")
+	fmt.Printf("dead letter %q: %s\n", letter.Data, letter.Header.Get(workerjetstream.HeaderError))
+	// Output:
+	// shipped 7
+	// <nil>
+	// dead letter "no order": invalid character 'o' in literal null (expecting 'u')
 }
 
 // exampleServer stands for the NATS server that a service connects to.

@@ -39,6 +39,9 @@ func (s *session) work(first *delivery) {
 // process has a message handled and settled, and takes the next one. The delivery is let go whatever a user's code does on the way.
 func (h *handling) process() {
 	defer h.release()
+	if h.worker.singleton && h.delivery.old && !h.isStillMine(h.delivery) {
+		return
+	}
 	defer h.conclude()
 
 	h.handle()
@@ -47,9 +50,12 @@ func (h *handling) process() {
 // handle calls the handler, and makes whatever it does the verdict. The handler's error is asked for its text here too, since that
 // may misbehave like the handler itself.
 func (h *handling) handle() {
-	h.ctx, h.span, h.verdict = h.handling, noSpan, nil
+	ctx, cancel := h.timed(h.trust.epoch.Load().ctx)
+	defer cancel()
+	h.ctx, h.span, h.verdict = ctx, noSpan, nil
 	returned := false
 	started := h.inbox.now()
+	h.series.began(h.delivery, started)
 	defer func() {
 		h.took = h.inbox.now() - started
 		if returned {
@@ -64,23 +70,28 @@ func (h *handling) handle() {
 		h.verdict.stack = string(stack)
 	}()
 
-	h.ctx, h.span = h.startSpan(h.delivery)
-	h.verdict = h.judge(h.delivery, h.worker.handle(h.ctx, h.delivery.msg))
+	h.ctx, h.span = h.startSpan(ctx, h.delivery)
+	h.verdict = h.judge(h.delivery, h.late(ctx, h.worker.handle(h.ctx, h.delivery.msg)))
 	returned = true
 }
 
-// conclude does what the verdict says.
+// conclude does what the verdict says, unless somebody has answered for the message meanwhile.
 func (h *handling) conclude() {
-	worker.Heartbeat(h.session.ctx)
+	if !h.hung.Load() {
+		worker.Heartbeat(h.session.ctx)
+	}
 
 	answer := answered
 	if h.verdict == nil {
 		answer = acking
 	}
+	result := tooLate
 	if h.delivery.claim(answer) {
-		guard(func() { h.settle(h.ctx, h.delivery, h.verdict) })
+		guard(func() { result = h.settle(h.ctx, h.delivery, h.verdict) })
+	} else if h.verdict == nil {
+		guard(func() { result = h.ackLate(h.delivery) })
 	}
-	guard(h.report)
+	guard(func() { h.report(result) })
 }
 
 // release lets the delivery go, and makes the next one of the queue the handler's own.

@@ -16,21 +16,26 @@ const (
 // inbox is what a session holds and what it has asked for, and says how much more to ask for.
 type inbox struct {
 	concurrency int
-	maxBatch    int
+	prefetch    int // at most
+	maxPulls    int // at once; with an order one, since two are read by two goroutines
 	started     time.Time
 
 	mu       sync.Mutex  // guards the fields below
 	held     []*delivery // in no order: the queued ones, and those being handled
 	queue    queue       // those that no handler has begun; empty while a handler is free
+	lanes    lanes       // those that wait for one of the same key
 	newest   uint64      // the highest stream sequence received
-	recent   recent      // as many as the inbox may hold: no more than that can cross their acks
+	recent   recent      // as many as the inbox may hold at least: no more than that can cross their acks at once
 	handlers int         // goroutines that handle, at most concurrency
 	pulls    map[*pull]struct{}
 	wanted   int           // asked for, and not yet received
 	ramp     int           // bounds the prefetch while the handlers' pace is news
 	pace     time.Duration // a moving average of what a handler takes, 0 before the first
+	terms    *terms
+	bytes    bytesHeld
 	state    state
-	clock    time.Duration // of the last look at what is stale: exact enough, and free
+	clock    time.Duration // of the last beat: exact enough, and free
+	released time.Duration // when a handler was free last, as of the clock
 	idle     chan struct{} // closed once nothing is held and handled any more; nil while nobody waits for it
 }
 
@@ -42,15 +47,32 @@ const (
 	ended          // takes nothing
 )
 
-func newInbox(concurrency, maxBatch int) *inbox {
-	return &inbox{
-		concurrency: concurrency,
-		maxBatch:    maxBatch,
-		started:     time.Now(),
-		recent:      recent{limit: concurrency + maxPrefetch},
-		pulls:       map[*pull]struct{}{},
-		ramp:        concurrency,
+func newInbox(settings *settings, t *terms) *inbox {
+	pulls := maxPulls
+	if settings.key != nil {
+		pulls = 1
 	}
+
+	return &inbox{
+		maxPulls:    pulls,
+		concurrency: settings.concurrency,
+		prefetch:    settings.prefetch,
+		started:     time.Now(),
+		lanes:       lanes{key: settings.key},
+		recent:      recent{least: settings.concurrency + maxPrefetch},
+		pulls:       map[*pull]struct{}{},
+		ramp:        settings.concurrency,
+		terms:       t,
+		bytes:       bytesHeld{limit: settings.maxBytes, calm: true},
+	}
+}
+
+// adopt makes the inbox keep to other terms.
+func (b *inbox) adopt(t *terms) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.terms = t
 }
 
 // now is the time since the session began, which takes one look at a clock instead of two.
@@ -67,7 +89,7 @@ func (b *inbox) plan() *pull {
 }
 
 func (b *inbox) planLocked() *pull {
-	if b.state != taking || len(b.pulls) == maxPulls {
+	if b.state != taking || len(b.pulls) == b.maxPulls {
 		return nil
 	}
 
@@ -76,13 +98,16 @@ func (b *inbox) planLocked() *pull {
 	if free < max(1, ahead/2) {
 		return nil // a few larger pulls are cheaper than many small ones
 	}
-	if b.maxBatch > 0 {
-		free = min(free, b.maxBatch)
+	if b.terms.maxBatch > 0 {
+		free = min(free, b.terms.maxBatch)
 	}
 
-	p := &pull{left: free, newest: b.newest}
+	p := &pull{left: free, newest: b.newest, active: b.clock, isOpen: make(chan struct{})}
+	if !b.bytes.allow(p, len(b.held)+b.wanted == 0, b.terms.maxBytes) {
+		return nil
+	}
 	b.pulls[p] = struct{}{}
-	b.wanted += free
+	b.wanted += p.left
 	b.ramp = min(2*b.ramp, maxPrefetch)
 
 	return p
@@ -94,64 +119,7 @@ func (b *inbox) prefetchLocked() int {
 		return 0
 	}
 
-	return min(b.concurrency*int(prefetchTime/b.pace), b.ramp, maxPrefetch)
-}
-
-// receipt is what becomes of a delivery that has arrived.
-type receipt struct {
-	taken    bool // it is held now
-	covered  bool // not taken, since the message is held already: its coming answer is good for this delivery, too
-	handled  bool // not taken, since the message has just been handled
-	start    bool // a handler has to be started with it
-	complete bool // it was the last one of its pull
-}
-
-// receive takes a delivery in, unless the inbox is stopped or holds the message already. One that is the message's last is taken
-// in after the stop, too.
-func (b *inbox) receive(p *pull, d *delivery, last bool) receipt {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-
-	r := receipt{complete: b.countLocked(p, 1)}
-	if b.knownLocked(p, d, &r) {
-		return r
-	}
-	if b.state == ended || b.state == stopping && !last {
-		return r
-	}
-
-	d.place, d.fresh = len(b.held), b.clock
-	b.held = append(b.held, d)
-	r.taken = true
-	if r.start = b.handlers < b.concurrency; r.start {
-		b.handlers++
-	} else {
-		b.queue.push(d)
-	}
-
-	return r
-}
-
-// forget closes a pull that is not going to be answered any more.
-func (b *inbox) forget(p *pull) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-
-	b.countLocked(p, p.left)
-}
-
-// countLocked counts messages off what a pull has asked for.
-func (b *inbox) countLocked(p *pull, n int) (complete bool) {
-	n = min(n, p.left)
-	p.left -= n
-	b.wanted -= n
-	if p.left > 0 {
-		return false
-	}
-
-	delete(b.pulls, p)
-
-	return true
+	return min(b.concurrency*int(prefetchTime/b.pace), b.ramp, b.prefetch)
 }
 
 // release lets go a delivery whose handling took that long. It returns the delivery that its handler shall begin next, nil to end
@@ -161,18 +129,24 @@ func (b *inbox) release(d *delivery, took time.Duration) (next *delivery, plan *
 	defer b.mu.Unlock()
 
 	b.removeLocked(d)
-	if d.handled {
-		b.recent.add(d.id)
+	if d.handled.Load() {
+		b.recent.add(d.id, b.clock, b.terms.ackWait)
 	}
 	if b.pace == 0 {
 		b.pace = took
 	}
 	b.pace = max(b.pace+(took-b.pace)/8, 1)
+	b.released = b.clock
 
+	if follower := b.lanes.leave(d); follower != nil {
+		b.queue.push(follower)
+	}
 	next = b.queue.pop()
 	if next == nil {
 		b.handlers--
 		b.announceLocked()
+	} else {
+		next.began = b.clock
 	}
 
 	return next, b.planLocked()
@@ -184,6 +158,7 @@ func (b *inbox) removeLocked(d *delivery) {
 	b.held[d.place].place = d.place
 	b.held[last] = nil
 	b.held = b.held[:last]
+	b.bytes.held -= d.size
 }
 
 // opened gives a pull its context. It returns false where the inbox has been stopped meanwhile, so that stop has missed it.
@@ -192,6 +167,7 @@ func (b *inbox) opened(p *pull, context jetstream.ConsumeContext) bool {
 	defer b.mu.Unlock()
 
 	p.context = context
+	close(p.isOpen)
 
 	return b.state == taking
 }

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"slices"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -14,13 +13,14 @@ func (b *inbox) stop(stays func(*delivery) bool) (open []jetstream.ConsumeContex
 	defer b.mu.Unlock()
 
 	b.state = stopping
-	for _, d := range b.queue.take() {
-		if stays(d) {
+	for _, d := range b.takeWaitingLocked() {
+		switch {
+		case !stays(d):
+			b.removeLocked(d)
+			back = append(back, d)
+		case !b.lanes.wait(d):
 			b.queue.push(d)
-			continue
 		}
-		b.removeLocked(d)
-		back = append(back, d)
 	}
 
 	for p := range b.pulls {
@@ -64,12 +64,25 @@ func (b *inbox) takeQueue() []*delivery {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	queued := b.queue.take()
-	for _, d := range queued {
+	waiting := b.takeWaitingLocked()
+	for _, d := range waiting {
 		b.removeLocked(d)
 	}
 
-	return queued
+	return waiting
+}
+
+// takeWaitingLocked empties the queue and the lanes. Who is being handled keeps its lane.
+func (b *inbox) takeWaitingLocked() []*delivery {
+	waiting := append(b.queue.take(), b.lanes.take()...)
+	b.lanes.waiting = nil
+	for _, d := range b.held {
+		if d.began != notBegun {
+			b.lanes.wait(d)
+		}
+	}
+
+	return waiting
 }
 
 // inFlight is how many messages are held.
@@ -86,23 +99,6 @@ func (b *inbox) all() []*delivery {
 	defer b.mu.Unlock()
 
 	return slices.Clone(b.held)
-}
-
-// stale returns what the server has not heard of for longer than a time, and has it count as heard of now.
-func (b *inbox) stale(age time.Duration) []*delivery {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-
-	b.clock = b.now()
-	var stale []*delivery
-	for _, d := range b.held {
-		if b.clock-d.fresh > age {
-			d.fresh = b.clock
-			stale = append(stale, d)
-		}
-	}
-
-	return stale
 }
 
 // hasRoom returns whether a handler is free for a message that might come.

@@ -48,11 +48,19 @@ func TestBadInputIsAPermanentError(t *testing.T) {
 		options  []workerjetstream.Option
 		message  string
 	}{
-		"nil consumer":       {nil, nothing, nil, "nil consumer"},
-		"nil handler":        {good, nil, nil, "nil handler"},
-		"concurrency 0":      {good, nothing, []workerjetstream.Option{workerjetstream.WithConcurrency(0)}, "concurrency must be at least 1, got 0"},
-		"concurrency -3":     {good, nothing, []workerjetstream.Option{workerjetstream.WithConcurrency(-3)}, "concurrency must be at least 1, got -3"},
-		"drain time -1s":     {good, nothing, []workerjetstream.Option{workerjetstream.WithDrainTimeout(-time.Second)}, "drain timeout must not be negative, got -1s"},
+		"nil consumer":   {nil, nothing, nil, "nil consumer"},
+		"nil handler":    {good, nil, nil, "nil handler"},
+		"concurrency 0":  {good, nothing, []workerjetstream.Option{workerjetstream.WithConcurrency(0)}, "concurrency must be at least 1, got 0"},
+		"concurrency -3": {good, nothing, []workerjetstream.Option{workerjetstream.WithConcurrency(-3)}, "concurrency must be at least 1, got -3"},
+		"drain time -1s": {good, nothing, []workerjetstream.Option{workerjetstream.WithDrainTimeout(-time.Second)}, "drain timeout must not be negative, got -1s"},
+		"max bytes 0":    {good, nothing, []workerjetstream.Option{workerjetstream.WithMaxBytes(0)}, "max bytes must be at least 1, got 0"},
+		"max bytes -1":   {good, nothing, []workerjetstream.Option{workerjetstream.WithMaxBytes(-1)}, "max bytes must be at least 1, got -1"},
+		"middleware panics": {good, nothing, []workerjetstream.Option{workerjetstream.WithMessageMiddleware(
+			func(workerjetstream.Handler) workerjetstream.Handler { panic("ouch") },
+		)}, "a message middleware panicked: ouch"},
+		"message time -1s":   {good, nothing, []workerjetstream.Option{workerjetstream.WithMessageTimeout(-time.Second)}, "message timeout must not be negative, got -1s"},
+		"dead without js":    {good, nothing, []workerjetstream.Option{workerjetstream.WithDeadLetters("dead")}, "dead letters need WithJetStream"},
+		"retries without js": {good, nothing, []workerjetstream.Option{workerjetstream.WithRescheduling("retry")}, "rescheduling needs WithJetStream"},
 		"no information":     {informant{}, nothing, nil, "AckWait is unknown: the consumer has no information"},
 		"AckWait unknown":    {plain(func(c *jetstream.ConsumerConfig) { c.AckWait = 0 }), nothing, nil, "consumer c of stream S: its AckWait is unknown"},
 		"BackOff of 0":       {plain(func(c *jetstream.ConsumerConfig) { c.BackOff = []time.Duration{0} }), nothing, nil, "consumer c of stream S: its AckWait is unknown"},

@@ -1,26 +1,43 @@
 package jetstream
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
-// recent remembers the messages that were handled with success last, since a redelivery may cross their acks: see [identity].
+// recentLimit bounds the memory of handled messages: 24 bytes each, and 2,184 messages a second at an AckWait of 15 seconds.
+const recentLimit = 1 << 16
+
+// recent remembers the messages that were handled with success last, since a redelivery may cross their acks: see [identity]. It
+// remembers each for a time at least, unless there are more than recentLimit, and as many as it was made for however old they are.
 type recent struct {
-	limit int
-	ids   []identity // at most limit, the oldest is overwritten first
-	next  int        // the place of the next one, once all are taken
+	least   int
+	entries []recentEntry // a ring, once it is full
+	next    int           // the place of the oldest
 }
 
-func (r *recent) add(id identity) {
-	if len(r.ids) < r.limit {
-		r.ids = append(r.ids, id)
-		return
-	}
+type recentEntry struct {
+	id identity
+	at time.Duration
+}
 
-	r.ids[r.next] = id
-	r.next = (r.next + 1) % r.limit
+func (r *recent) add(id identity, now, keep time.Duration) {
+	entry := recentEntry{id, now}
+	switch {
+	case len(r.entries) < r.least:
+		r.entries = append(r.entries, entry)
+	case len(r.entries) < recentLimit && now-r.entries[r.next].at < keep:
+		r.entries = slices.Grow(append(r.entries[r.next:], r.entries[:r.next]...), len(r.entries))
+		r.least = min(2*len(r.entries), recentLimit)
+		r.entries, r.next = append(r.entries, entry), 0
+	default:
+		r.entries[r.next] = entry
+		r.next = (r.next + 1) % len(r.entries)
+	}
 }
 
 func (r *recent) has(id identity) bool {
-	return slices.Contains(r.ids, id)
+	return slices.ContainsFunc(r.entries, func(e recentEntry) bool { return e.id == id })
 }
 
 // knownLocked looks for the message among those that are held or have just been handled. It looks only where there is a reason

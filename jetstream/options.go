@@ -3,15 +3,20 @@ package jetstream
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // What a worker has without options.
 const (
 	// DefaultConcurrency is the number of messages handled at once, without [WithConcurrency].
 	DefaultConcurrency = 1
+
+	// DefaultMaxBytes is how many bytes of messages a worker holds and asks for at most, without [WithMaxBytes].
+	DefaultMaxBytes = 16 << 20
 
 	// DefaultDrainTimeout is the time that handlers have to finish on a stop, without [WithDrainTimeout]. It leaves room
 	// within the 30 seconds that Kubernetes grants by default.
@@ -31,16 +36,27 @@ var ErrDrainTimeout = errors.New("drain timeout")
 type Option func(*settings)
 
 type settings struct {
-	concurrency  int
-	drainTimeout time.Duration
-	backoff      worker.BackoffFunc
-	doubleAck    bool
-	group        string
-	metrics      *Metrics
+	concurrency    int
+	prefetch       int
+	maxBytes       int
+	drainTimeout   time.Duration
+	messageTimeout time.Duration
+	backoff        worker.BackoffFunc
+	doubleAck      bool
+	group          string
+	metrics        *Metrics
+	invalid        error // what a middleware did
+	js             jetstream.JetStream
+	deadLetters    string // a subject
+	scheduled      string // the prefix of subjects
+	middlewares    []func(Handler) Handler
+	key            func(jetstream.Msg) string
 }
 
 func newSettings(options []Option) settings {
-	s := settings{concurrency: DefaultConcurrency, drainTimeout: DefaultDrainTimeout}
+	s := settings{
+		concurrency: DefaultConcurrency, drainTimeout: DefaultDrainTimeout, prefetch: maxPrefetch, maxBytes: DefaultMaxBytes,
+	}
 	for _, option := range options {
 		if option != nil {
 			option(&s)
@@ -62,16 +78,43 @@ func (s *settings) problem() error {
 		return fmt.Errorf("concurrency must be at least 1, got %d", s.concurrency)
 	case s.drainTimeout < 0:
 		return fmt.Errorf("drain timeout must not be negative, got %s", s.drainTimeout)
+	case s.invalid != nil:
+		return s.invalid
+	case s.maxBytes < 1:
+		return fmt.Errorf("max bytes must be at least 1, got %d", s.maxBytes)
+	case s.messageTimeout < 0:
+		return fmt.Errorf("message timeout must not be negative, got %s", s.messageTimeout)
+	case s.js == nil && s.deadLetters != "":
+		return errors.New("dead letters need WithJetStream")
+	case s.js == nil && s.scheduled != "":
+		return errors.New("rescheduling needs WithJetStream")
+	case s.deadLetters != "" && !isSubject(s.deadLetters):
+		return fmt.Errorf("dead letter subject %q is not one to publish to", s.deadLetters)
+	case s.scheduled != "" && !isSubject(s.scheduled):
+		return fmt.Errorf("rescheduling prefix %q is not one to publish to", s.scheduled)
 	default:
 		return nil
 	}
+}
+
+// isSubject returns whether a message can be published to a subject.
+func isSubject(subject string) bool {
+	for token := range strings.SplitSeq(subject, ".") {
+		if token == "" || strings.ContainsAny(token, " \t\r\n*>") {
+			return false
+		}
+	}
+
+	return true
 }
 
 // WithConcurrency sets how many messages a worker handles at once. The default is [DefaultConcurrency]; less than 1 is an error of
 // Run.
 //
 // It also bounds what is prefetched: a worker holds at most n messages where its handlers are slow, so that the others are there
-// for other replicas. While they are fast, it prefetches what they get through in about 50 milliseconds, at most 500 messages more.
+// for other replicas. While they are fast, it prefetches what they get through in about 50 milliseconds, at most 500 messages more,
+// and no more than [WithMaxBytes]. If they become slow then, what has waited for half a second is handed back, which costs each of
+// those messages a delivery; those in their last one stay.
 func WithConcurrency(n int) Option {
 	return func(s *settings) { s.concurrency = n }
 }
@@ -85,10 +128,11 @@ func WithDrainTimeout(d time.Duration) Option {
 	return func(s *settings) { s.drainTimeout = d }
 }
 
-// WithBackoff sets the delay before the next delivery of a message whose handling failed, by the number of its deliveries so far
-// and the error. The delay is kept by the server, so it holds whichever replica is next, and blocks none meanwhile. 0 or less
-// redelivers at once. The default, also for nil and in place of a backoff that panics, is [worker.ExponentialBackoff] from
-// [DefaultMinBackoff] to [DefaultMaxBackoff].
+// WithBackoff sets the delay before the next delivery of a message whose handling failed, by the number of attempts at it so far
+// and the error. The delay is kept by the server, so it holds whichever replica is next. The message takes a place in MaxAckPending
+// meanwhile, unless there is [WithRescheduling]. 0 or less redelivers at once. An error of [RetryAfter] brings its own delay. The
+// default, also for nil and in place of a backoff that panics, is [worker.ExponentialBackoff] from [DefaultMinBackoff] to
+// [DefaultMaxBackoff].
 func WithBackoff(backoff worker.BackoffFunc) Option {
 	return func(s *settings) { s.backoff = backoff }
 }

@@ -33,6 +33,34 @@ func (q *queue) pop() *delivery {
 	return d
 }
 
+func (q *queue) len() int {
+	return len(q.items) - q.head
+}
+
+// peek returns the oldest delivery and leaves it, or nil.
+func (q *queue) peek() *delivery {
+	if q.len() == 0 {
+		return nil
+	}
+
+	return q.items[q.head]
+}
+
+// peekLast returns the newest delivery and leaves it. There must be one.
+func (q *queue) peekLast() *delivery {
+	return q.items[len(q.items)-1]
+}
+
+// popLast removes the newest delivery. There must be one.
+func (q *queue) popLast() {
+	last := len(q.items) - 1
+	q.items[last] = nil
+	q.items = q.items[:last]
+	if q.head == last {
+		q.items, q.head = q.items[:0], 0
+	}
+}
+
 // take returns all deliveries, and leaves none.
 func (q *queue) take() []*delivery {
 	all := q.items[q.head:]

@@ -12,6 +12,7 @@ import (
 	workerjetstream "github.com/ankorstore/yokai/worker/jetstream"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -20,15 +21,19 @@ import (
 func TestRedeliveryOfAHeldMessageIsNotHandled(t *testing.T) {
 	conn, js := connect(t, startServer(t).ClientURL())
 	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	metrics := workerjetstream.NewMetrics("", "")
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(metrics)
 	began, finish := make(chan jetstream.Msg, 2), make(chan struct{})
 	run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
 		began <- msg
 		<-finish
 		return nil
-	}, workerjetstream.WithConcurrency(2)))
+	}, workerjetstream.WithConcurrency(2), workerjetstream.WithMetrics(metrics)))
 	publish(t, js, "jobs", "a")
 
 	redeliver(t, conn, consumer, receive(t, began))
+	require.Eventually(t, func() bool { return gauge(t, registry, "worker_messages_suppressed_total") == 1 }, patience, 10*time.Millisecond)
 	close(finish)
 	settled(t, consumer)
 	assert.Empty(t, began, "the free handler has not got it")

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -105,6 +106,34 @@ func TestLowerCaseTraceHeadersAreLinkedToo(t *testing.T) {
 	assert.Equal(t, "0102030405060708090a0b0c0d0e0f10", recorder.Ended()[0].Links()[0].SpanContext.TraceID().String())
 }
 
+// TestBaggageOfTheProducerReachesTheHandler is a test with and without tracing.
+func TestBaggageOfTheProducerReachesTheHandler(t *testing.T) {
+	for name, options := range map[string][]worker.WorkerPoolOption{
+		"traced":   {worker.WithTracerProvider(otelsdktrace.NewTracerProvider())},
+		"untraced": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, js := connect(t, startServer(t).ClientURL())
+			consumer := newStream(t, js, jetstream.ConsumerConfig{})
+			seen := make(chan string, 2)
+			w := workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {
+				seen <- baggage.FromContext(ctx).Member("tenant").Value()
+				return nil
+			})
+			pool, err := worker.NewDefaultWorkerPoolFactory().Create(append(options, worker.WithWorker(w))...)
+			require.NoError(t, err)
+			require.NoError(t, pool.Start(t.Context()))
+			for _, header := range []nats.Header{{"Baggage": {"tenant=seven"}}, {"Baggage": {"nonsense;;=,"}}} {
+				_, err = js.PublishMsg(t.Context(), &nats.Msg{Subject: "jobs", Header: header})
+				require.NoError(t, err)
+			}
+
+			assert.Equal(t, []string{"seven", ""}, collect(t, seen, 2))
+			require.NoError(t, pool.Stop())
+		})
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	_, js := connect(t, startServer(t).ClientURL())
 	consumer := newStream(t, js, jetstream.ConsumerConfig{})
@@ -149,12 +178,21 @@ my_app_jobs_worker_messages_pending{worker="my_worker"} 0
 # HELP my_app_jobs_worker_messages_redelivered_total Total number of messages received again
 # TYPE my_app_jobs_worker_messages_redelivered_total counter
 my_app_jobs_worker_messages_redelivered_total{worker="my_worker"} 1
+# HELP my_app_jobs_worker_messages_suppressed_total Total number of redeliveries that were not handled
+# TYPE my_app_jobs_worker_messages_suppressed_total counter
+my_app_jobs_worker_messages_suppressed_total{worker="my_worker"} 0
 # HELP my_app_jobs_worker_messages_terminated_total Total number of messages terminated
 # TYPE my_app_jobs_worker_messages_terminated_total counter
 my_app_jobs_worker_messages_terminated_total{worker="my_worker"} 1
+# HELP my_app_jobs_worker_messages_unsettled_total Total number of answers that the server could not be told
+# TYPE my_app_jobs_worker_messages_unsettled_total counter
+my_app_jobs_worker_messages_unsettled_total{worker="my_worker"} 0
 `
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(series), names("failed_total", "handled_total",
-		"in_flight", "pending", "redelivered_total", "terminated_total")...))
+		"in_flight", "pending", "redelivered_total", "suppressed_total", "terminated_total", "unsettled_total")...))
+	queued, err := testutil.GatherAndCount(registry, names("queue_seconds", "oldest_seconds", "in_flight_bytes")...)
+	require.NoError(t, err)
+	assert.Equal(t, 3, queued)
 	close(release)
 	stop()
 
@@ -185,7 +223,11 @@ func TestMetricsOfTwoPools(t *testing.T) {
 		require.NoError(t, err)
 		return count
 	}
-	require.Eventually(t, func() bool { return pending() == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool {
+		info, err := consumer.Info(t.Context())
+		return err == nil && info.NumWaiting == 2 // both are at work
+	}, patience, time.Millisecond)
+	require.Equal(t, 1, pending())
 
 	stopSecond()
 	assert.Equal(t, 1, pending())

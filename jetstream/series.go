@@ -12,8 +12,9 @@ import (
 type series struct {
 	metrics  *Metrics
 	label    string
-	counters [countTerminated + 1]prometheus.Counter
+	counters [counters]prometheus.Counter
 	handling prometheus.Observer
+	queueing prometheus.Observer
 }
 
 // of returns the series of a worker. Workers whose names differ only in what [worker.Sanitize] changes share one.
@@ -27,6 +28,7 @@ func (m *Metrics) of(name string) *series {
 		metrics:  m,
 		label:    label,
 		handling: m.handling.WithLabelValues(label),
+		queueing: m.queueing.WithLabelValues(label),
 	}
 	for c := range s.counters {
 		s.counters[c] = m.counters[counter(c)].WithLabelValues(label)
@@ -45,7 +47,7 @@ func (s *series) observe(consumer jetstream.Consumer, held *inbox) (end func()) 
 	defer s.metrics.mu.Unlock()
 	own := s.metrics.sources[s.label]
 	if own == nil {
-		own = &source{inboxes: map[*inbox]struct{}{}}
+		own = &watched{inboxes: map[*inbox]struct{}{}}
 		s.metrics.sources[s.label] = own
 	}
 	own.consumer = consumer
@@ -65,20 +67,42 @@ func (s *series) received(d *delivery) {
 	}
 }
 
-// handled counts a handling's end.
-func (s *series) handled(v *verdict, took time.Duration) {
+// suppressed counts a redelivery that is not handled.
+func (s *series) suppressed() {
+	if s != nil {
+		s.counters[countSuppressed].Inc()
+	}
+}
+
+// unsettled counts an answer that the server could not be told.
+func (s *series) unsettled() {
+	if s != nil {
+		s.counters[countUnsettled].Inc()
+	}
+}
+
+// began measures what a delivery waited for its handler.
+func (s *series) began(d *delivery, now time.Duration) {
+	if s != nil {
+		s.queueing.Observe(max(now-d.arrived, 0).Seconds())
+	}
+}
+
+// handled counts a handling's end. One that ends after its message was answered for has been counted then, or did nothing.
+func (s *series) handled(v *verdict, r result, took time.Duration) {
 	if s == nil {
 		return
 	}
 
 	s.handling.Observe(took.Seconds())
-	if v == nil {
+	switch {
+	case v == nil:
 		s.counters[countHandled].Inc()
-		return
-	}
-
-	s.counters[countFailed].Inc()
-	if v.action == terminate {
-		s.counters[countTerminated].Inc()
+	case v.snooze || r == tooLate:
+	default:
+		s.counters[countFailed].Inc()
+		if v.action == terminate && (r == told || r == buried) {
+			s.counters[countTerminated].Inc()
+		}
 	}
 }

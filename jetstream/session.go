@@ -2,65 +2,110 @@ package jetstream
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/nats-io/nats.go/jetstream"
 	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
-// session is one Run of a worker. A message goes from pull.go to inbox.go, handling.go and verdict.go.
+// session is one Run of a worker. A message goes from pull.go to arrival.go, inbox.go, handling.go, verdict.go and settle.go.
 type session struct {
-	terms
-	worker *consumerWorker
-	series *series
+	worker           *consumerWorker
+	target           jetstream.Consumer
+	stream, consumer string
+	replicated       bool // the consumer's state has copies, so that its leader may change
+	series           *series
 
 	ctx      context.Context // of the attempt: the session ends when it is done
 	handling context.Context // of the handlers: outlasts ctx by the drain time
 	abort    context.CancelCauseFunc
+	life     context.Context // of questions to the server: until ended
+	die      context.CancelFunc
 
 	tracer   oteltrace.Tracer
 	spanName string
 	untraced atomic.Bool // the last span was none: there is no tracing, as of the last beat
 
-	inbox   *inbox
-	pulling []jetstream.PullConsumeOpt
+	inbox        *inbox
+	agreed       atomic.Pointer[agreed]
+	pulling      atomic.Pointer[pulling]
+	asking       sync.Mutex // held while the terms are asked for; guards the two fields below
+	unanswered   error      // of the last question
+	unansweredAt time.Duration
+	trust        trust
+	beaten       atomic.Int64           // the inbox's clock at the last beat
+	oldBefore    atomic.Uint64          // messages stored earlier are old, as of the last beat
+	pin          atomic.Pointer[string] // the singleton's, as the last message had it
+	hung         atomic.Bool            // a handler has not returned long after its time
+	leader       string                 // of the consumer, as a singleton's handler has asked last
 
-	lost   atomic.Bool   // something has failed
-	failed chan error    // why the session shall end; one place, since the first reason counts
-	doubts chan struct{} // asks for a look at the consumer; one place, since one look answers all
+	helpers  helpers
+	ended    chan struct{} // closed by run once nothing is left to be kept
+	lost     atomic.Bool   // something has failed
+	failed   chan error    // why the session shall end; one place, since the first reason counts
+	doubts   chan struct{} // asks for a look at the consumer; one place, since one look answers all
+	refusals refusals
 }
 
-func newSession(ctx context.Context, w *consumerWorker, t terms) *session {
+// refusals counts pulls that were refused one after the other.
+type refusals struct {
+	sync.Mutex // guards the fields below
+
+	count  int
+	since  time.Duration
+	newest uint64 // of the inbox at the first of them
+}
+
+func newSession(ctx context.Context, w *consumerWorker, target jetstream.Consumer, info *jetstream.ConsumerInfo) *session {
 	s := &session{
-		terms:  t,
-		worker: w,
-		series: w.settings.metrics.of(w.name),
-		ctx:    ctx,
-		tracer: worker.CtxTracer(ctx),
-		inbox:  newInbox(w.settings.concurrency, t.maxBatch),
-		failed: make(chan error, 1),
-		doubts: make(chan struct{}, 1),
+		worker:     w,
+		target:     target,
+		stream:     info.Stream,
+		consumer:   info.Name,
+		series:     w.settings.metrics.of(w.name),
+		replicated: info.Cluster != nil && len(info.Cluster.Replicas) > 0,
+		ctx:        ctx,
+		tracer:     worker.CtxTracer(ctx),
+		spanName:   "process " + info.Stream,
+		inbox:      newInbox(&w.settings, w.termsOf(&info.Config)),
+		ended:      make(chan struct{}),
+		failed:     make(chan error, 1),
+		doubts:     make(chan struct{}, 1),
 	}
-	s.spanName = "process " + t.stream
-	s.pulling = s.pullOptions()
+	s.adopt(info, s.inbox.now())
 	s.handling, s.abort = context.WithCancelCause(context.WithoutCancel(ctx))
+	s.life, s.die = context.WithCancel(context.WithoutCancel(ctx))
+	s.beginEpoch()
+	s.ageRecords()
+	s.warn()
 
 	return s
+}
+
+// warn tells of what is allowed, and yet unwise.
+func (s *session) warn() {
+	ackWait := s.terms().ackWait
+	if !s.replicated || ackWait >= clusterAckWait {
+		return
+	}
+
+	guard(func() {
+		worker.CtxLogger(s.ctx).Warn().
+			Str("stream", s.stream).Str("consumer", s.consumer).Dur("ackWait", ackWait).Dur("atLeast", clusterAckWait).
+			Msg("AckWait is shorter than the election of a leader may take, so that messages may be handled twice at once")
+	})
 }
 
 // run handles messages until the session's context is done or something makes it fail.
 func (s *session) run() error {
 	defer s.abort(nil)
-	defer s.series.observe(s.worker.consumer, s.inbox)()
+	defer s.series.observe(s.target, s.inbox)()
 
-	var keepers sync.WaitGroup
-	ended := make(chan struct{}) // closed by run once nothing is left to be kept
-	keepers.Go(func() { s.keep(ended) })
-	keepers.Go(func() { s.resolveDoubts(ended) })
+	s.help(s.keep)
+	s.help(s.resolveDoubts)
 
 	s.open(s.inbox.plan())
 
@@ -71,50 +116,35 @@ func (s *session) run() error {
 	}
 
 	s.drain()
-	close(ended)
-	keepers.Wait()
+	close(s.ended)
+	s.die()
+	s.helpers.end()
 
 	return err
 }
 
-// fail ends the session with an error.
-func (s *session) fail(err error) {
-	s.lost.Store(true)
-	select {
-	case s.failed <- fmt.Errorf("consumer %s of stream %s: %w", s.consumer, s.stream, err):
-	default:
+// helpers are what runs beside the session, until it has ended.
+type helpers struct {
+	mu    sync.Mutex // guards over, and the beginning of another one
+	over  bool
+	group sync.WaitGroup
+}
+
+// help runs a function beside the session, unless that has ended: a late message of the client may ask for it.
+func (s *session) help(f func()) {
+	s.helpers.mu.Lock()
+	defer s.helpers.mu.Unlock()
+
+	if !s.helpers.over {
+		s.helpers.group.Go(f)
 	}
 }
 
-// doubt has somebody look whether the consumer is still there.
-func (s *session) doubt() {
-	select {
-	case s.doubts <- struct{}{}:
-	default:
-	}
-}
-
-// resolveDoubts fails the session if the consumer turns out to be gone. Anything else is left to the client, which asks again.
-func (s *session) resolveDoubts(ended <-chan struct{}) {
-	for {
-		select {
-		case <-ended:
-			return
-		case <-s.doubts:
-		}
-
-		ctx, cancel := context.WithTimeout(s.ctx, infoTimeout)
-		_, err := s.worker.consumer.Info(ctx)
-		cancel()
-
-		switch {
-		case err == nil || s.ctx.Err() != nil:
-		case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
-			s.fail(err)
-		default:
-			guard(func() { worker.CtxLogger(s.ctx).Warn().Err(err).Msg("the server does not answer for the consumer") })
-		}
-	}
+func (h *helpers) end() {
+	h.mu.Lock()
+	h.over = true
+	h.mu.Unlock()
+	h.group.Wait()
 }
 
 // guard calls a function that must not take the session down, whatever it calls in turn.

@@ -1,13 +1,11 @@
 package jetstream
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/ankorstore/yokai/worker"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -16,57 +14,20 @@ const (
 
 	maxPullExpiry    = 30 * time.Second // an idle worker asks anew that often
 	minPullExpiry    = time.Second      // the client's own minimum
-	maxPullHeartbeat = 5 * time.Second  // twice this time without a sign of the server is suspicious
+	maxPullHeartbeat = time.Second      // after twice this time without a sign of the server the client asks again
+
+	// A new leader takes 4 to 9 seconds to be elected, and whatever is out and not heard of meanwhile may be redelivered.
+	clusterAckWait = 15 * time.Second
 )
 
-// terms is what a consumer's configuration means for a worker.
+// terms is what a consumer's configuration means for a worker. It is not changed once it is made.
 type terms struct {
-	stream, consumer string
-	ackWait          time.Duration   // a message is redelivered after this time without a sign
-	steps            []time.Duration // of the consumer's BackOff, each less AckWait; none without one
-	maxDeliver       uint64          // 0 for no bound
-	maxBatch         int             // of one pull, 0 for no bound
-	pullExpiry       time.Duration
-}
-
-// agree asks the server for the terms, and checks all input on the way.
-func (w *consumerWorker) agree(ctx context.Context) (terms, error) {
-	if err := w.problem(); err != nil {
-		return terms{}, worker.Permanent(err)
-	}
-
-	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
-	defer cancel()
-
-	info, err := w.consumer.Info(ctx)
-	switch {
-	case errors.Is(err, jetstream.ErrOrderedConsumerNotCreated):
-		return terms{}, worker.Permanent(errors.New("an ordered consumer does not acknowledge messages"))
-	case err != nil:
-		return terms{}, fmt.Errorf("asking for the consumer: %w", err)
-	case info == nil:
-		return terms{}, worker.Permanent(errors.New("AckWait is unknown: the consumer has no information"))
-	}
-
-	if err := w.objection(&info.Config); err != nil {
-		return terms{}, worker.Permanent(fmt.Errorf("consumer %s of stream %s: %w", info.Name, info.Stream, err))
-	}
-
-	return w.termsOf(info), nil
-}
-
-// problem returns what is wrong with the worker's own input.
-func (w *consumerWorker) problem() error {
-	switch {
-	case w.consumer == nil:
-		return errors.New("nil consumer")
-	case w.handle == nil:
-		return errors.New("nil handler")
-	case w.singleton:
-		return errors.Join(w.settings.problem(), w.settings.singletonProblem())
-	default:
-		return w.settings.problem()
-	}
+	ackWait    time.Duration   // a message is redelivered after this time without a sign
+	steps      []time.Duration // of the consumer's BackOff, each less AckWait; none without one
+	maxDeliver uint64          // 0 for no bound
+	maxBatch   int             // of one pull, 0 for no bound
+	maxBytes   int             // likewise
+	pullExpiry time.Duration
 }
 
 // objection returns what is wrong with the consumer's configuration.
@@ -87,14 +48,12 @@ func (w *consumerWorker) objection(config *jetstream.ConsumerConfig) error {
 	}
 }
 
-func (w *consumerWorker) termsOf(info *jetstream.ConsumerInfo) terms {
-	config := &info.Config
-	t := terms{
-		stream:     info.Stream,
-		consumer:   info.Name,
+func (w *consumerWorker) termsOf(config *jetstream.ConsumerConfig) *terms {
+	t := &terms{
 		ackWait:    slices.Min(append([]time.Duration{config.AckWait}, config.BackOff...)),
 		maxDeliver: uint64(max(config.MaxDeliver, 0)),
 		maxBatch:   config.MaxRequestBatch,
+		maxBytes:   config.MaxRequestMaxBytes,
 		pullExpiry: maxPullExpiry,
 	}
 	for _, step := range config.BackOff {
@@ -108,6 +67,16 @@ func (w *consumerWorker) termsOf(info *jetstream.ConsumerInfo) terms {
 	}
 
 	return t
+}
+
+// isLast returns whether the server will not deliver the message again.
+func (t *terms) isLast(d *delivery) bool {
+	return t.maxDeliver > 0 && d.number.Load() >= t.maxDeliver
+}
+
+// isExhausted returns whether the message has had all of its attempts, those before it was scheduled anew included.
+func (t *terms) isExhausted(d *delivery) bool {
+	return t.isLast(d) || t.maxDeliver > 0 && d.tries() >= t.maxDeliver
 }
 
 // nakDelay is the delay to ask the server for. It sets a nak'ed message's clock to AckWait minus that, and redelivers by BackOff's

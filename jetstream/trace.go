@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/propagation"
 	oteltrace "go.opentelemetry.io/otel/trace"
 )
@@ -21,20 +22,24 @@ var spanOptions = []oteltrace.SpanStartOption{oteltrace.WithNewRoot(), oteltrace
 
 // startSpan begins the span of a handling. It is the root of a trace of its own, since one message may be handled several times and
 // long after it was sent, and links to the span that the message was sent in.
-func (s *session) startSpan(d *delivery) (context.Context, oteltrace.Span) {
-	if s.untraced.Load() {
-		return s.handling, noSpan
-	}
-
+//
+// The producer's baggage goes into the handler's context, whether there is tracing or not.
+func (s *session) startSpan(ctx context.Context, d *delivery) (context.Context, oteltrace.Span) {
 	options := spanOptions
 	if headers := d.msg.Headers(); len(headers) > 0 {
 		producer := propagator().Extract(context.Background(), headerCarrier(headers))
+		if members := baggage.FromContext(producer); members.Len() > 0 {
+			ctx = baggage.ContextWithBaggage(ctx, members)
+		}
 		if link := oteltrace.LinkFromContext(producer); link.SpanContext.IsValid() {
 			options = append(slices.Clip(options), oteltrace.WithLinks(link))
 		}
 	}
+	if s.untraced.Load() {
+		return ctx, noSpan
+	}
 
-	ctx, span := s.tracer.Start(s.handling, s.spanName, options...)
+	ctx, span := s.tracer.Start(ctx, s.spanName, options...)
 	if !span.SpanContext().IsValid() {
 		s.untraced.Store(true)
 	}
@@ -53,13 +58,15 @@ func (s *session) startSpan(d *delivery) (context.Context, oteltrace.Span) {
 	return ctx, span
 }
 
-// propagator returns the global one where the program has set it, and that of the W3C trace context otherwise.
+var w3c = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
+
+// propagator returns the global one where the program has set it, and that of the W3C trace context and baggage otherwise.
 func propagator() propagation.TextMapPropagator {
 	if global := otel.GetTextMapPropagator(); len(global.Fields()) > 0 {
 		return global
 	}
 
-	return propagation.TraceContext{}
+	return w3c
 }
 
 // headerCarrier reads headers in any case: NATS keeps the case in which a producer wrote them.

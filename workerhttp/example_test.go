@@ -39,3 +39,34 @@ func ExampleNewHandler() {
 	// /livez 200 application/json; charset=utf-8
 	// /readyz 200 application/json; charset=utf-8
 }
+
+// Control over the workers, for those whom the service has authenticated.
+func ExampleWithControl() {
+	pool := worker.NewWorkerPool(worker.WithWorker(worker.NewFuncWorker("mailer", block)))
+	if err := pool.Start(context.Background()); err != nil {
+		panic(err)
+	}
+	defer func() { _ = pool.Stop() }()
+
+	handler := workerhttp.NewHandler(pool, workerhttp.WithInstance("web-1"), workerhttp.WithControl())
+	authenticated := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		if user != "ann" || password != "secret" {
+			w.Header().Set("WWW-Authenticate", "Basic")
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		handler.ServeHTTP(w, r.WithContext(workerhttp.ContextWithUser(r.Context(), user)))
+	})
+
+	for _, password := range []string{"guess", "secret"} {
+		request := httptest.NewRequest(http.MethodPost, "/workers/mailer/restart", nil)
+		request.SetBasicAuth("ann", password)
+		response := httptest.NewRecorder()
+		authenticated.ServeHTTP(response, request)
+		fmt.Println(response.Code)
+	}
+	// Output:
+	// 401
+	// 202
+}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/ankorstore/yokai/worker"
@@ -49,6 +51,35 @@ func FuzzNamesAndErrors(f *testing.F) {
 			}
 		}
 		assert.Equal(t, page, get(t, h, "/").Body.String(), "the page has no data in it")
+	})
+}
+
+// FuzzActions asks for actions at any path: none but a worker's own is taken, and a name is found again however it looks.
+func FuzzActions(f *testing.F) {
+	for _, path := range []string{"/workers/mailer/stop", "/workers//stop", "/workers/a/b/restart", "/workers/%2e%2e/stop", "/workers/stop", "/"} {
+		f.Add(path, "a/../b")
+		f.Add(path, hostile)
+	}
+
+	f.Fuzz(func(t *testing.T, path, name string) {
+		if name == "" {
+			return
+		}
+		h := workerhttp.NewHandler(newPool(t, do(name, block)), workerhttp.WithControl())
+
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+		request.URL.Path, request.URL.RawPath = "/workers/"+name+"/stop", ""
+		recorder := httptest.NewRecorder()
+		h.ServeHTTP(recorder, request)
+		assert.Equal(t, "409 the pool is new\n", recorder.Body.String())
+
+		request.URL.Path = path
+		recorder = httptest.NewRecorder()
+		h.ServeHTTP(recorder, request)
+		assert.Contains(t, []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusConflict, http.StatusTemporaryRedirect}, recorder.Code)
+		if recorder.Code == http.StatusConflict {
+			assert.True(t, strings.Contains(path, name) || strings.Contains(path, valid(name)))
+		}
 	})
 }
 

@@ -13,45 +13,87 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
 const (
-	typeJSON = "application/json; charset=utf-8"
-	typeText = "text/plain; charset=utf-8"
+	typeJSON  = "application/json; charset=utf-8"
+	typeLines = "application/x-ndjson; charset=utf-8"
+	typeText  = "text/plain; charset=utf-8"
 )
 
 // handler holds what does not change, so it needs no lock.
 type handler struct {
-	pool   *worker.WorkerPool
-	assets map[string]asset
+	pool       *worker.WorkerPool
+	assets     map[string]asset
+	instance   instance
+	control    bool
+	protection *http.CrossOriginProtection
 }
 
 // NewHandler returns a handler of the status page, the report and the probes of a pool, which must not be nil. The package
 // documentation tells the routes, and who should be able to reach them.
 //
-// It works wherever it is mounted: at the root, under a pattern of [http.ServeMux] such as "/workers/", or under a
-// prefix that [http.StripPrefix] or a proxy took away. A page asked for without its trailing slash is redirected to where it
-// has one, because its links are relative. A single route can be mounted too, as in mux.Handle("/livez", handler).
+// It works wherever it is mounted: at the root, under a pattern of [http.ServeMux] such as "/workers/" or "/{tenant}/workers/", or
+// under a prefix that [http.StripPrefix] or a proxy took away. Other routers need StripPrefix. A page asked for without its trailing
+// slash is redirected to where it has one, because its links are relative. A single route can be mounted too, as in
+// mux.Handle("/livez", handler).
 //
 // The handler is safe for concurrent use, and reads the pool anew for each request: before Start, after Stop and between,
 // and while the pool is started again.
-func NewHandler(pool *worker.WorkerPool) http.Handler {
-	return &handler{
-		pool:   pool,
-		assets: loadAssets(),
+func NewHandler(pool *worker.WorkerPool, options ...Option) http.Handler {
+	h := &handler{
+		pool:       pool,
+		assets:     loadAssets(),
+		instance:   newInstance(),
+		protection: http.NewCrossOriginProtection(),
 	}
+	for _, option := range options {
+		option(h)
+	}
+	h.instance = h.instance.identified()
+
+	return h
 }
 
 // ServeHTTP answers one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 
-	serve := h.route(mountedPath(r))
+	for _, path := range mountedPaths(r) {
+		if verb, name, ok := parseAction(path); ok {
+			h.routeAction(w, r, verb, name)
+			return
+		}
+	}
+
+	serve := h.routed(r)
 	switch {
 	case serve == nil:
 		write(w, r, http.StatusNotFound, typeText, []byte("404 page not found\n"))
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		write(w, r, http.StatusMethodNotAllowed, typeText, []byte("405 method not allowed\n"))
+		refuseMethod(w, r, "GET, HEAD")
 	default:
 		serve(w, r)
+	}
+}
+
+// routed returns what serves a request, nil if nothing does.
+func (h *handler) routed(r *http.Request) http.HandlerFunc {
+	for _, path := range mountedPaths(r) {
+		if serve := h.route(path); serve != nil {
+			return serve
+		}
+	}
+
+	return nil
+}
+
+// routeAction lets only POST through, and nothing without [WithControl].
+func (h *handler) routeAction(w http.ResponseWriter, r *http.Request, verb, name string) {
+	switch {
+	case !h.control:
+		refuseMethod(w, r, "")
+	case r.Method != http.MethodPost:
+		refuseMethod(w, r, "POST")
+	default:
+		h.serveAction(w, r, verb, name)
 	}
 }
 
@@ -82,6 +124,12 @@ func setHeaders(header http.Header) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// refuseMethod answers a method that the route does not take.
+func refuseMethod(w http.ResponseWriter, r *http.Request, allowed string) {
+	w.Header().Set("Allow", allowed)
+	write(w, r, http.StatusMethodNotAllowed, typeText, []byte("405 method not allowed\n"))
 }
 
 // write sends a whole answer; a HEAD gets the same header, and no body.

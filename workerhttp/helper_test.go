@@ -37,6 +37,18 @@ func ignore(release <-chan struct{}) worker.HandlerFunc {
 	}
 }
 
+// inOrder runs one function per execution; the last stands for all that follow.
+func inOrder(runs ...worker.HandlerFunc) worker.HandlerFunc {
+	n := 0 // executions of one worker never overlap
+
+	return func(ctx context.Context) error {
+		run := runs[min(n, len(runs)-1)]
+		n++
+
+		return run(ctx)
+	}
+}
+
 func fail(context.Context) error {
 	return errors.New("broken")
 }

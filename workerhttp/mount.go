@@ -6,39 +6,50 @@ import (
 	"strings"
 )
 
-// mountedPath returns the path of a request below where the handler is mounted. It is empty where the trailing slash of
-// the page is missing.
-func mountedPath(r *http.Request) string {
+// mountedPaths returns what the path of a request may be below where the handler is mounted, the likelier first. It is empty where
+// the trailing slash of the page is missing.
+//
+// A pattern that matched is to be taken off, unless the service took it off already. Where a prefix was taken off it may have been that
+// of the pattern, or of a mux around the one that matched: below "/assets/" both look the same.
+func mountedPaths(r *http.Request) []string {
 	path := r.URL.Path
+	requested := requestedPath(r)
 	switch {
-	case path == "" && strings.HasSuffix(requestedPath(r), "/"), path == "" && r.RequestURI == "":
-		return "/" // the slash itself was stripped with the prefix, or the request was made by hand
+	case path == "" && strings.HasSuffix(requested, "/"), path == "" && r.RequestURI == "":
+		return []string{"/"} // the slash itself was stripped with the prefix, or the request was made by hand
 	case path == "":
-		return ""
+		return []string{""}
 	case path[0] != '/':
-		return "/" + path
+		return []string{"/" + path}
 	}
 
-	if rest, ok := stripPattern(r.URL.EscapedPath(), r.Pattern); ok {
-		return rest
+	rest, matches := stripPattern(r)
+	switch {
+	case !matches:
+		return []string{path}
+	case requested == r.URL.EscapedPath():
+		return []string{rest}
+	default:
+		return []string{path, rest}
 	}
-
-	return path
 }
 
-// stripPattern takes off an escaped path what a pattern of [http.ServeMux], "[METHOD ][HOST]/[PATH]", has before its last
-// slash, and returns the rest of it, no longer escaped. A path that does not begin so had its prefix stripped already.
-func stripPattern(path, pattern string) (string, bool) {
-	_, pattern, _ = strings.Cut(pattern, "/")
+// stripPattern takes off a request's path what the pattern of [http.ServeMux] that it matched, "[METHOD ][HOST]/[PATH]", has before its
+// last slash, and returns the rest of it, no longer escaped. A path that does not begin so had its prefix stripped already.
+func stripPattern(r *http.Request) (string, bool) {
+	_, pattern, _ := strings.Cut(r.Pattern, "/")
 	wanted := strings.Split("/"+pattern, "/")
 	wanted = wanted[:len(wanted)-1]
 
-	got := strings.SplitN(path, "/", len(wanted)+1)
+	got := strings.SplitN(r.URL.EscapedPath(), "/", len(wanted)+1)
 	if len(got) <= len(wanted) {
 		return "", false
 	}
 	for i, segment := range wanted {
-		if unescape(got[i]) != segment && !strings.HasPrefix(segment, "{") {
+		if wildcard, ok := strings.CutPrefix(segment, "{"); ok {
+			segment = r.PathValue(strings.TrimSuffix(wildcard, "}"))
+		}
+		if unescape(got[i]) != segment {
 			return "", false
 		}
 	}

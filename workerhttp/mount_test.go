@@ -23,12 +23,23 @@ func TestMountedAnywhere(t *testing.T) {
 	mux.Handle("/a/b/c/", h)
 	mux.Handle("/rest/{path...}", h)
 	mux.Handle("/of/{tenant}/workers/", h)
+	mux.Handle("/assets/", http.StripPrefix("/assets", h))
+	mux.Handle("/bare/assets/", h)
+	mux.Handle("/by/{tenant}/", stripValue("/by/", "tenant", h))
+	tenants := http.NewServeMux()
+	tenants.Handle("/{tenant}/", stripValue("/", "tenant", h))
+	mux.Handle("/all/", http.StripPrefix("/all", tenants))
+	unstripped := http.NewServeMux()
+	unstripped.Handle("/{tenant}/", h)
+	unstripped.Handle("/assets/", h)
+	mux.Handle("/each/", http.StripPrefix("/each", unstripped))
 	inner := http.NewServeMux()
 	inner.Handle("/in/workers/", h)
 	mux.Handle("/out/", http.StripPrefix("/out", inner))
 
 	for _, prefix := range []string{
 		"/root", "/slash", "/plain", "/method", "/host", "/a/b/c", "/rest", "/of/x%2Fy/workers", "/of/shop/workers", "/out/in/workers",
+		"/assets", "/bare/assets", "/by/shop", "/by/assets", "/by/report", "/all/shop", "/all/assets", "/each/shop", "/each/assets",
 	} {
 		t.Run(prefix, func(t *testing.T) {
 			assert.Contains(t, get(t, mux, prefix+"/").Body.String(), "<title>Workers</title>")
@@ -41,6 +52,13 @@ func TestMountedAnywhere(t *testing.T) {
 			assert.Equal(t, http.StatusNotFound, get(t, mux, prefix+"/livez/").Code)
 		})
 	}
+}
+
+// stripValue takes off the prefix that a wildcard matched, as services do that have a page per tenant.
+func stripValue(before, wildcard string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.StripPrefix(before+r.PathValue(wildcard), h).ServeHTTP(w, r)
+	})
 }
 
 func TestMountedRoute(t *testing.T) {

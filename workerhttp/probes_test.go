@@ -1,6 +1,7 @@
 package workerhttp_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -106,4 +107,34 @@ func TestProbesWhileStopping(t *testing.T) {
 		assertProbe(t, h, "/livez", fineIn("stopped"))
 		assertProbe(t, h, "/readyz", `{"ok":false,"state":"stopped","workers":{}}`)
 	})
+}
+
+// A verdict and the state beside it never contradict each other, however often the pool starts and stops meanwhile.
+func TestReadyzTellsTheStateOfItsVerdict(t *testing.T) {
+	pool := newPool(t, do("a", block))
+	h := workerhttp.NewHandler(pool)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 2000 {
+			_ = pool.Start(t.Context())
+			_ = pool.Stop()
+		}
+	}()
+
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+
+		var got struct {
+			OK      bool
+			State   string
+			Workers map[string]string
+		}
+		require.NoError(t, json.Unmarshal(get(t, h, "/readyz").Body.Bytes(), &got))
+		require.Equal(t, got.OK || len(got.Workers) > 0, got.State == "started", "%+v", got)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/ankorstore/yokai/worker/workerhttp"
@@ -25,7 +26,14 @@ func TestReportIsThePools(t *testing.T) {
 
 		want, err := json.Marshal(pool.Report())
 		require.NoError(t, err)
-		assert.JSONEq(t, string(want), get(t, h, "/report").Body.String())
+		var got map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(get(t, h, "/report").Body.Bytes(), &got))
+		assert.Contains(t, got, "instance")
+		assert.NotContains(t, got, "control")
+		delete(got, "instance")
+		pools, err := json.Marshal(got)
+		require.NoError(t, err)
+		assert.JSONEq(t, string(want), string(pools))
 		assert.Equal(t, []string{"a", "b", "c"}, getReport(t, h, "/report").names())
 	})
 }
@@ -107,10 +115,78 @@ func TestReportWithoutStacksAndWithShortTexts(t *testing.T) {
 	})
 }
 
+// The page reads worker by worker, so that a big report does not hold it up.
+func TestReportInLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := started(t, newPool(t, do("a", block), do(hostile+"\n", block)))
+
+		response := get(t, h, "/report?lines=true")
+		assert.Equal(t, "application/x-ndjson; charset=utf-8", response.Header().Get("Content-Type"))
+		lines := strings.Split(strings.TrimSuffix(response.Body.String(), "\n"), "\n")
+		require.Len(t, lines, 3)
+		var head struct {
+			State    string
+			Instance struct{ ID string }
+			Workers  any
+		}
+		require.NoError(t, json.Unmarshal([]byte(lines[0]), &head))
+		assert.Equal(t, "started", head.State)
+		assert.NotEmpty(t, head.Instance.ID)
+		assert.Nil(t, head.Workers)
+		for i, want := range []string{hostile + "\n", "a"} {
+			var got workerReport
+			require.NoError(t, json.Unmarshal([]byte(lines[i+1]), &got))
+			assert.Equal(t, want, got.Name)
+		}
+	})
+}
+
+func TestReportWorstFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		retried := func(n int) []worker.WorkerExecutionOption {
+			wait := func(failures int, _ error) time.Duration { return time.Duration(failures/n) * time.Hour }
+			return []worker.WorkerExecutionOption{worker.WithMaxExecutionsAttempts(-1), worker.WithBackoff(wait)}
+		}
+		release := make(chan struct{})
+		pool := newPool(t, do("a", block), do("b", fail, retried(2)...), do("c", fail, retried(5)...), do("d", fail),
+			do("e", ignore(release), worker.WithHeartbeat(time.Minute)), do("f", succeed), do("g", fail, retried(1)...))
+		h := started(t, pool)
+		t.Cleanup(func() { close(release) })
+		require.NoError(t, pool.StopWorker(t.Context(), "g"))
+		time.Sleep(2 * time.Minute)
+
+		assert.Equal(t, []string{"a", "b", "c", "d", "e", "f", "g"}, getReport(t, h, "/report").names())
+		assert.Equal(t, []string{"e", "d", "c", "b", "a", "f", "g"}, getReport(t, h, "/report?worst=true").names())
+	})
+}
+
+// One answer has the list and what opened rows show, so that all of it is of one moment.
+func TestReportInDetail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		panicking := func(context.Context) error { panic(strings.Repeat("x", 30_000)) }
+		pool := newPool(t, do("a", panicking, worker.WithMaxExecutionsAttempts(2)), do("b", panicking), do("many", succeed))
+		h := started(t, pool)
+		for range 300 {
+			pool.Executions()["many"].AddEvent("one more")
+		}
+
+		got := getReport(t, h, "/report?events=1&stack=false&text=10&detail=a&detail=many&detail=nobody").Workers
+		require.Len(t, got, 3)
+		assert.Len(t, got[0].Events, 6)
+		assert.NotEmpty(t, got[0].LastStack)
+		assert.Greater(t, len(got[0].LastError), 4000)
+		assert.LessOrEqual(t, len(got[0].LastError), 20_000+len("…"))
+		assert.Len(t, got[1].Events, 1)
+		assert.Empty(t, got[1].LastStack)
+		assert.LessOrEqual(t, len(got[1].LastError), 10+len("…"))
+		assert.Len(t, got[2].Events, 200)
+	})
+}
+
 func TestReportOfNonsense(t *testing.T) {
 	h := workerhttp.NewHandler(newPool(t))
 
-	for _, query := range []string{"events=x", "events=-1", "events=", "events=1e3", "text=x", "text=-1", "stack=x", "stack=", "events=99999999999999999999"} {
+	for _, query := range []string{"events=x", "events=-1", "events=", "events=1e3", "text=x", "text=-1", "stack=x", "stack=", "lines=x", "worst=x", "events=99999999999999999999"} {
 		response := get(t, h, "/report?"+query)
 		assert.Equal(t, http.StatusBadRequest, response.Code, query)
 		assert.Equal(t, "text/plain; charset=utf-8", response.Header().Get("Content-Type"))

@@ -21,7 +21,6 @@ require (
 
 require (
 	github.com/ankorstore/yokai/generate v1.3.0 // indirect
-	github.com/ankorstore/yokai/healthcheck v1.1.0 // indirect
 	github.com/ankorstore/yokai/log v1.3.0 // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
 	github.com/beorn7/perks v1.0.1 // indirect

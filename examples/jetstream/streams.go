@@ -23,6 +23,8 @@ const (
 	tickInterval  = 2 * time.Second
 	reportersName = "reporters" // the priority group of the singleton
 	pinnedTTL     = 5 * time.Second
+
+	ackWait = 15 * time.Second // longer than a cluster takes to elect a leader
 )
 
 // connect returns a client that comes back whenever it loses its connection.
@@ -75,7 +77,7 @@ func ordersConsumer(ctx context.Context, js jetstream.JetStream) (jetstream.Cons
 	return js.CreateOrUpdateConsumer(ctx, ordersStream, jetstream.ConsumerConfig{
 		Durable:       "shipping",
 		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       10 * time.Second,
+		AckWait:       ackWait,
 		MaxDeliver:    5,
 		MaxAckPending: 10_000,
 	})
@@ -87,8 +89,9 @@ func ticksConsumer(ctx context.Context, js jetstream.JetStream) (jetstream.Consu
 		Durable:        "reporter",
 		FilterSubject:  tickSubject,
 		AckPolicy:      jetstream.AckExplicitPolicy,
-		AckWait:        pinnedTTL,
+		AckWait:        ackWait,
 		MaxAckPending:  1,
+		MaxDeliver:     3, // a report that fails for ever would hold up all others
 		PriorityPolicy: jetstream.PriorityPolicyPinned,
 		PriorityGroups: []string{reportersName},
 		PinnedTTL:      pinnedTTL,

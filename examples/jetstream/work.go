@@ -21,6 +21,9 @@ const (
 	stopTimeout  = 25 * time.Second
 )
 
+// orderTimeout is the time that one order has, well above what any takes.
+const orderTimeout = 20 * time.Second
+
 // heartbeatTimeout is how long no handler may finish before a worker counts as
 // stuck, which /livez reports.
 const heartbeatTimeout = 30 * time.Second
@@ -75,15 +78,18 @@ func (w *work) newPool(
 	shipping := workerjetstream.NewConsumerWorker("shipping", orders, w.ship,
 		workerjetstream.WithConcurrency(w.concurrency),
 		workerjetstream.WithDrainTimeout(drainTimeout),
+		workerjetstream.WithMessageTimeout(orderTimeout),
 		workerjetstream.WithMetrics(metrics),
 	)
 	reporter := workerjetstream.NewSingletonWorker("reporter", ticks, reportersName,
 		func(ctx context.Context, _ jetstream.Msg) error { return report(ctx, orders, conn.ConnectedUrl()) },
 		workerjetstream.WithDrainTimeout(drainTimeout),
+		workerjetstream.WithJetStream(js), // a replica that stops makes way for the next reporter at once
 		workerjetstream.WithMetrics(metrics),
 	)
 
 	return worker.NewDefaultWorkerPoolFactory().Create(
+		// A worker that gave up would leave a pod that is live and never ready again.
 		worker.WithGlobalMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts),
 		worker.WithGlobalStopTimeout(stopTimeout),
 		worker.WithWorker(shipping, worker.WithHeartbeat(heartbeatTimeout)),

@@ -64,6 +64,7 @@ func TestPublishedStopped(t *testing.T) {
 		worker.WithWorker(worker.NewFuncWorker("mailer", block)),
 	)
 	require.NoError(t, pool.Start(t.Context()))
+	require.NoError(t, pool.WaitReady(t.Context()))
 	require.NoError(t, pool.Stop())
 
 	execution, err := pool.Execution("mailer")
@@ -79,7 +80,7 @@ func TestPublishedStatuses(t *testing.T) {
 		Text   string
 	}
 	var rows []row
-	for status := worker.Unknown; status <= worker.Stuck; status++ {
+	for status := worker.Unknown; status <= worker.Pending; status++ {
 		number, err := json.Marshal(status)
 		require.NoError(t, err)
 		var n int
@@ -88,7 +89,7 @@ func TestPublishedStatuses(t *testing.T) {
 	}
 
 	assert.Equal(t, []row{
-		{0, "unknown"}, {1, "deferred"}, {2, "running"}, {3, "success"}, {4, "error"}, {5, "waiting"}, {6, "stopped"}, {7, "stuck"},
+		{0, "unknown"}, {1, "deferred"}, {2, "running"}, {3, "success"}, {4, "error"}, {5, "waiting"}, {6, "stopped"}, {7, "stuck"}, {8, "pending"},
 	}, rows)
 }
 

@@ -11,9 +11,11 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
+	"github.com/ankorstore/yokai/worker/healthcheck"
 	"github.com/ankorstore/yokai/worker/workerhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,19 +27,24 @@ const stopTimeout = 25 * time.Second
 func newPool(listener net.Listener, mailer worker.Worker) *worker.WorkerPool {
 	pool := worker.NewWorkerPool(
 		worker.WithGlobalStopTimeout(stopTimeout),
-		worker.WithWorker(mailer),
+		worker.WithWorker(mailer,
+			worker.WithMaxExecutionsAttempts(5),
+			worker.WithBackoff(worker.ExponentialBackoff(time.Second, time.Minute)),
+			worker.WithHealthyAfter(time.Minute),
+			worker.WithStopPoolOnFailure(), // it has given up: a new process may do better
+		),
 	)
 
 	// The probes are answered until all other workers have ended.
 	return pool.Register(worker.NewWorkerRegistration(
-		newServer(listener, workerhttp.NewHandler(pool)),
+		newServer("http", listener, workerhttp.NewHandler(pool)),
 		worker.WithStopStage(1),
 		worker.WithStopPoolOnFailure(),
 	))
 }
 
-func newServer(listener net.Listener, handler http.Handler) worker.Worker {
-	return worker.NewFuncWorker("http", func(ctx context.Context) error {
+func newServer(name string, listener net.Listener, handler http.Handler) worker.Worker {
+	return worker.NewFuncWorker(name, func(ctx context.Context) error {
 		server := &http.Server{Handler: handler}
 		failed := make(chan error, 1)
 		go func() { failed <- server.Serve(listener) }()
@@ -97,6 +104,60 @@ func TestKubernetes(t *testing.T) {
 	close(release)
 	require.NoError(t, <-ended)
 	assert.Zero(t, probe("/livez"))
+}
+
+// idleListener is a listener that nobody asks, and that a bubble's time does not wait for.
+type idleListener struct {
+	net.Listener
+	closed chan struct{}
+}
+
+func (l idleListener) Accept() (net.Conn, error) {
+	<-l.closed
+
+	return nil, net.ErrClosed
+}
+
+func (l idleListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (l idleListener) Close() error {
+	close(l.closed)
+
+	return nil
+}
+
+// A pod whose worker has failed is ready again, or ends: it is never left live and unready.
+func TestKubernetesFailure(t *testing.T) {
+	ready := func(pool *worker.WorkerPool) bool {
+		return healthcheck.NewWorkerReadinessProbe(pool).Check(t.Context()).Success
+	}
+	synctest.Test(t, func(t *testing.T) {
+		failures := 1
+		pool := newPool(idleListener{closed: make(chan struct{})}, worker.NewFuncWorker("mailer", func(ctx context.Context) error {
+			if failures--; failures >= 0 {
+				return errNoConnection
+			}
+
+			return block(ctx)
+		}))
+		require.NoError(t, pool.Start(context.Background()))
+		synctest.Wait()
+		assert.False(t, ready(pool), "after the failure")
+
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		assert.True(t, ready(pool), "once it is tried again")
+		require.NoError(t, pool.Stop())
+	})
+	synctest.Test(t, func(t *testing.T) {
+		pool := newPool(idleListener{closed: make(chan struct{})}, worker.NewFuncWorker("mailer", func(context.Context) error {
+			return errNoConnection
+		}))
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		require.ErrorIs(t, pool.Run(ctx), errNoConnection)
+		require.NoError(t, ctx.Err(), "the process ends")
+	})
 }
 
 // The manifest of the recipe has to fit the constant above.

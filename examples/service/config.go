@@ -58,9 +58,10 @@ func parseConfig(args []string, w io.Writer) (config, error) {
 func usage(flags *flag.FlagSet, w io.Writer) {
 	fmt.Fprint(w, `usage: service [flags]
 
-Service indexes a source tree, samples its own runtime, checks its own /metrics
-and shows a worker that recovers from failures. It ends on Ctrl-C, on SIGTERM or
-after -duration, and exits with status 1 if a worker failed.
+Service indexes a source tree and checks the index by a schedule, samples its own
+runtime, checks its own /metrics and shows a worker that recovers from failures.
+It ends on Ctrl-C, on SIGTERM or after -duration, and exits with status 1 if a
+worker failed.
 
 `)
 	flags.SetOutput(w)

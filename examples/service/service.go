@@ -66,19 +66,33 @@ func newPool(cfg config, metricsURL string, provider trace.TracerProvider) (*wor
 		worker.WithGlobalStopTimeout(stopTimeout),
 		worker.WithTracerProvider(provider),
 
-		worker.WithWorker(newIndexer(cfg.dir, cfg.out), worker.WithHeartbeat(indexerHeartbeat)),
-		worker.WithWorker(worker.NewPeriodicWorker(samplerName, samplerInterval, newSampler().sample)),
+		// What the service is for ends it where it fails: else it would go on
+		// live and never ready again, and nobody would restart it.
+		worker.WithWorker(newIndexer(cfg.dir, cfg.out), worker.WithHeartbeat(indexerHeartbeat), worker.WithStopPoolOnFailure()),
+		worker.WithWorker(worker.NewPeriodicWorker(samplerName, samplerInterval, newSampler().sample), worker.WithStopPoolOnFailure()),
 		worker.WithWorker(
 			worker.NewPeriodicWorker(selfcheckName, selfcheckInterval, newSelfcheck(metricsURL).check),
 			worker.WithMaxExecutionsAttempts(selfcheckAttempts),
 			worker.WithBackoff(worker.ExponentialBackoff(selfcheckMinBackoff, selfcheckMaxBackoff)),
 			worker.WithHealthyAfter(selfcheckHealthyAfter),
 		),
+		checkerOf(cfg.out),
 		worker.WithWorker(
 			newFlaky(),
 			worker.WithMaxExecutionsAttempts(flakyAttempts),
 			worker.WithBackoff(worker.ConstantBackoff(flakyBackoff)),
 		),
+	)
+}
+
+// checkerOf registers the checker of the index in file.
+func checkerOf(file string) worker.WorkerPoolOption {
+	return worker.WithWorker(
+		worker.NewFuncWorker(checkerName, newChecker(file).check),
+		worker.WithSchedule(worker.Every(checkerInterval)),
+		worker.WithAttemptTimeout(checkerTimeout),
+		worker.WithMaxExecutionsAttempts(checkerAttempts),
+		worker.WithBackoff(worker.ConstantBackoff(checkerBackoff)),
 	)
 }
 

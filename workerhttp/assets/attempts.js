@@ -1,4 +1,6 @@
-// Attempts, read from the events of a worker.
+// Attempts, read from the events of a worker, or from its runs.
+
+import { parseTime } from "./format.js";
 
 const starting = /^starting execution attempt (\d+)\/(\d+|unlimited)$/;
 const stopping = /^stopping execution attempt (\d+)\/(\d+|unlimited) (with success|with error: |with recovered panic: |with runtime\.Goexit|on cancellation)/;
@@ -33,6 +35,19 @@ export function attemptsOf(events) {
     }
   }
   return attempts;
+}
+
+const runOutcomes = ["success", "error", "panic", "goexit", "stuck", "stopped", "running"];
+
+// attemptsOfRuns returns the same of the runs of a scheduled worker, oldest first.
+export function attemptsOfRuns(runs) {
+  return runs.map(({ startedAt, endedAt, status, executionId }) => ({
+    start: parseTime(startedAt),
+    end: parseTime(endedAt),
+    outcome: runOutcomes.includes(status) ? status : "stopped",
+    run: executionId,
+    message: "",
+  }));
 }
 
 // kindOf returns what an event tells of, for its mark: an outcome, waiting, or other.

@@ -1,93 +1,96 @@
-// What a row opens to: the facts of a worker, its last error and stack, and its events.
+// What a row opens to: actions, facts, dependencies, attempts, the last error and stack, pools inside, and events.
 
-import { kindOf } from "./attempts.js";
+import { linkTo } from "./address.js";
+import { drawChain } from "./chain.js";
+import { copyButton } from "./copy.js";
 import { el, setText, svg } from "./dom.js";
-import { clock, exactTime, plural } from "./format.js";
+import { Events } from "./events.js";
+import { Facts, factsOf } from "./facts.js";
+import { plural } from "./format.js";
+import { drawTree } from "./nested.js";
+import { Stack } from "./stack.js";
 import { drawTimeline } from "./timeline.js";
 
-// maxEvents is how many events an opened worker shows; its JSON has all.
-export const maxEvents = 200;
-
-const none = "–";
+const maxEvents = 200; // that come with a report in detail; its JSON has all
 
 export class Details {
-  constructor(id, labelledBy) {
+  constructor({ id, labelledBy, list, control }) {
+    Object.assign(this, { list, control });
     this.node = el("div", "details");
     this.node.id = id;
-    this.node.hidden = true;
     this.node.setAttribute("role", "region");
     this.node.setAttribute("aria-labelledby", labelledBy);
+    const cell = el("div", "", "", this.node);
+    cell.setAttribute("role", "cell");
+    cell.setAttribute("aria-colspan", "9");
+    this.row = el("div", "opened", "", cell);
+    this.row.setAttribute("role", "row");
+    this.row.hidden = true;
     this.facts = null; // made when it is first opened
   }
 
   get isOpen() {
-    return !this.node.hidden;
+    return !this.row.hidden;
   }
 
-  toggle() {
+  open(open) {
     if (!this.facts) this.#build();
-    this.node.hidden = !this.node.hidden;
-    if (this.isOpen) this.update(this.worker);
-    return this.isOpen;
+    this.row.hidden = !open;
   }
 
   #build() {
-    this.facts = new Map();
-    const list = el("dl", "facts");
-    for (const name of ["Worker", "Execution", "Attempt", "Status since", "Attempt started", "Attempt ended", "Next attempt", "Failures in a row", "Gave up"]) {
-      const value = el("dd", "", "", el("bdi"));
-      list.append(el("div", "", "", el("dt", "", name), value));
-      this.facts.set(name, value.firstChild);
-    }
-    this.timeline = svg("svg", { class: "timeline large", role: "img", preserveAspectRatio: "none" });
-    this.error = block("Last error", "pre");
-    this.stack = block("Last stack", "pre");
-    this.events = block("Events, newest first", "ol");
+    this.facts = new Facts();
+    this.chain = el("div", "chain");
+    this.timeline = svg("svg", { class: "timeline large", role: "img", preserveAspectRatio: "none", "aria-label": "Loading" });
+    this.error = el("pre", "scroll");
+    this.error.tabIndex = 0;
+    this.error.setAttribute("role", "region");
+    this.error.setAttribute("aria-label", "Last error");
+    this.stack = new Stack();
+    this.tree = el("ul", "tree");
+    this.events = new Events();
     this.note = el("p", "note", "Loading…");
-    this.shown = []; // the keys of the events in the list
-    this.node.append(list, this.timeline, legend(), this.error, this.stack, this.events, this.note);
-  }
-
-  // update shows the facts that every refresh brings.
-  update(worker) {
-    this.worker = worker;
-    if (!this.isOpen) return;
-    const facts = {
-      "Worker": worker.name,
-      "Execution": worker.executionId || none,
-      "Attempt": worker.attempt ? `${worker.attempt} of ${worker.maxAttempts === -1 ? "unlimited" : worker.maxAttempts}` : none,
-      "Status since": time(worker.since),
-      "Attempt started": time(worker.startedAt),
-      "Attempt ended": time(worker.endedAt),
-      "Next attempt": time(worker.nextAttemptAt),
-      "Failures in a row": String(worker.consecutiveFailures),
-      "Gave up": gaveUp(worker),
+    this.blocks = {
+      chain: block("Dependencies", this.chain),
+      error: block("Last error", this.error, copyButton("Copy error", () => this.worker.lastError)),
+      stack: block("Last stack", this.stack.node, copyButton("Copy stack", () => this.worker.lastStack)),
+      tree: block("Pools inside", this.tree),
+      events: block("Events, newest first", this.events.node),
     };
-    for (const [name, text] of Object.entries(facts)) setText(this.facts.get(name), text);
+    this.attempts = el("div", "", "", this.timeline, legend());
+    this.attempts.hidden = true;
+    const { chain, error, stack, tree, events } = this.blocks;
+    this.node.append(this.#actions(), this.facts.node, chain, this.attempts, error, stack, tree, events, this.note);
   }
 
-  // show shows what is asked for opened workers only.
-  show(worker) {
-    fill(this.error, worker.lastError);
-    fill(this.stack, worker.lastStack);
-    this.#showEvents(worker.events);
+  #actions() {
+    this.link = el("a", "", "Link to this worker");
+    this.json = el("a", "", "All as JSON");
+    const copyId = copyButton("Copy id", () => this.worker.executionId);
+    this.buttons = el("p", "actions", "", ...this.control.buttons(() => this.worker), copyId, this.link, this.json);
+    this.buttons.hidden = true;
+    return this.buttons;
+  }
+
+  // update shows a worker of a report that has it in detail, with its attempts, and when the next one is due.
+  update(worker, report, attempts, next) {
+    this.worker = worker;
+    const at = Date.parse(report.at);
+    this.buttons.hidden = false;
+    this.link.href = linkTo(worker.name);
+    this.json.href = `report?worker=${encodeURIComponent(worker.name)}`;
+    this.facts.show(factsOf(worker, report.state, at));
+    this.blocks.chain.hidden = !drawChain(this.chain, worker, report, (name) => this.list.openByName(name));
+    this.attempts.hidden = !attempts.length && Number.isNaN(next);
+    drawTimeline(this.timeline, attempts, { width: 1200, height: 26, unit: 14, max: 100, now: at, next });
+    this.blocks.error.hidden = !worker.lastError;
+    setText(this.error, worker.lastError ?? "");
+    this.blocks.stack.hidden = !worker.lastStack;
+    if (worker.lastStack) this.stack.show(worker.lastStack);
+    this.blocks.tree.hidden = !drawTree(this.tree, worker);
+    this.blocks.events.hidden = worker.events.length === 0;
+    this.events.show(worker.events);
     this.#showNote(worker);
-  }
-
-  draw(attempts, now, next) {
-    drawTimeline(this.timeline, attempts, { width: 1200, height: 26, unit: 14, max: 100, now, next });
-  }
-
-  // #showEvents adds the new ones on top, so that reading the others is not disturbed.
-  #showEvents(events) {
-    const list = this.events.lastChild;
-    const keys = events.map((event) => `${event.at} ${event.executionId} ${event.message}`);
-    const newest = this.shown.length ? keys.lastIndexOf(this.shown.at(-1)) : -1;
-    if (newest < 0) list.replaceChildren();
-    for (const event of events.slice(newest + 1)) list.prepend(line(event));
-    while (list.childElementCount > events.length) list.lastChild.remove();
-    this.shown = keys;
-    this.events.hidden = events.length === 0;
   }
 
   #showNote(worker) {
@@ -95,43 +98,15 @@ export class Details {
     if (worker.events.length === 0) texts.push("No event yet.");
     if (worker.events.length >= maxEvents) texts.push(`These are the newest ${maxEvents}.`);
     if (worker.droppedEvents > 0) texts.push(`${plural(worker.droppedEvents, "older event")} no longer kept.`);
-    const link = el("a", "", "All as JSON");
-    link.href = `report?worker=${encodeURIComponent(worker.name)}`;
-    this.note.replaceChildren(texts.join(" "), " ", link);
+    setText(this.note, texts.join(" "));
   }
 }
 
-const time = (text) => (text ? exactTime(Date.parse(text)) : none);
-
-function gaveUp(worker) {
-  if (worker.stopPoolOnFailure) return worker.gaveUp ? "yes, and stopped the pool" : "no; it would stop the pool";
-  return worker.gaveUp ? "yes" : "no";
-}
-
-// block makes a heading with a part below it that scrolls, by keyboard too.
-function block(title, tag) {
-  const body = el(tag, "scroll");
-  body.tabIndex = 0;
-  body.setAttribute("aria-label", title);
-  if (tag === "pre") body.setAttribute("role", "region");
-  const node = el("section", "block", "", el("h3", "", title), body);
+// block makes a heading, with buttons, and a part below it.
+function block(title, body, ...buttons) {
+  const node = el("section", "block", "", el("div", "heading", "", el("h2", "", title), ...buttons), body);
   node.hidden = true;
   return node;
-}
-
-function fill(node, text) {
-  node.hidden = !text;
-  setText(node.lastChild, text ?? "");
-}
-
-function line(event) {
-  const at = Date.parse(event.at);
-  const when = el("time", "", clock(at, true));
-  when.dateTime = event.at;
-  when.title = exactTime(at);
-  const id = el("bdi", "id", event.executionId.slice(0, 8));
-  id.title = `execution ${event.executionId}`;
-  return el("li", `event ${kindOf(event.message)}`, "", when, el("bdi", "message", event.message), id);
 }
 
 function legend() {

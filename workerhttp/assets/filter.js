@@ -1,24 +1,22 @@
-// The tiles that count the statuses and filter by them, the filter by name, and the sentence on top.
+// Which workers are shown: by words of name or error, by the tiles that count the statuses, and by one error.
 
+import { keep, kept } from "./address.js";
 import { byId, el, setAttribute, setText } from "./dom.js";
-import { plural } from "./format.js";
+import { Groups } from "./groups.js";
 import { glyph, known, statuses } from "./statuses.js";
 
-// Filter says which workers are shown. It is kept in the fragment of the address, so that a reload keeps it.
 export class Filter {
   constructor(onChange) {
-    const kept = new URLSearchParams(location.hash.slice(1));
-    this.statuses = new Set((kept.get("status") ?? "").split(",").filter((s) => statuses.includes(s)));
     this.input = byId("name");
-    this.input.value = kept.get("name") ?? "";
     this.onChange = onChange;
+    this.groups = new Groups(byId("groups"), (error) => this.#change("error", error));
     this.tiles = new Map(statuses.map((status) => [status, this.#tile(status)]));
     byId("tiles").append(...[...this.tiles.values()].map((tile) => tile.button));
     byId("share").append(...[...this.tiles.values()].map((tile) => tile.share));
-    this.input.addEventListener("input", () => this.#change());
+    this.input.addEventListener("input", () => this.#change("name", this.input.value));
     byId("filter").addEventListener("submit", (event) => event.preventDefault());
     byId("clear").addEventListener("click", () => this.#clear());
-    this.#apply();
+    this.read();
   }
 
   #tile(status) {
@@ -27,45 +25,52 @@ export class Filter {
     button.type = "button";
     button.addEventListener("click", () => {
       if (!this.statuses.delete(status)) this.statuses.add(status);
-      this.#change();
+      this.#change("status", [...this.statuses].join(","));
     });
     return { button, count, share: el("span", status) };
   }
 
   #clear() {
-    this.statuses.clear();
-    this.input.value = "";
+    for (const key of ["name", "status", "error"]) keep(key);
     this.input.focus();
-    this.#change();
+    this.#applied();
   }
 
-  #change() {
-    this.#apply();
-    const kept = new URLSearchParams();
-    if (this.input.value) kept.set("name", this.input.value);
-    if (this.statuses.size) kept.set("status", [...this.statuses].join(","));
-    history.replaceState(null, "", `#${kept}`);
+  #change(key, value) {
+    keep(key, value);
+    this.#applied();
+  }
+
+  #applied() {
+    this.read();
     this.onChange();
   }
 
-  #apply() {
-    this.terms = this.input.value.toLowerCase().split(/\s+/).filter(Boolean);
+  // read takes the filters from the address.
+  read() {
+    if (this.input.value !== kept("name")) this.input.value = kept("name");
+    this.terms = kept("name").toLowerCase().split(/\s+/).filter(Boolean);
+    this.statuses = new Set(kept("status").split(",").filter((s) => statuses.includes(s)));
+    this.error = kept("error");
+    this.groups.chosen = this.error;
     for (const [status, { button }] of this.tiles) setAttribute(button, "aria-pressed", String(this.statuses.has(status)));
     byId("clear").hidden = !this.isOn;
   }
 
   get isOn() {
-    return this.terms.length > 0 || this.statuses.size > 0;
+    return this.terms.length > 0 || this.statuses.size > 0 || this.error !== "";
   }
 
-  // matches tells whether a worker is shown. Each word of the name filter must be in the name, in whatever case.
+  // matches tells whether a worker is shown. Each word must be in its name or its last error, in whatever case.
   matches(worker) {
     if (this.statuses.size && !this.statuses.has(known(worker.status))) return false;
-    const name = worker.name.toLowerCase();
-    return this.terms.every((term) => name.includes(term));
+    if (this.error && worker.lastError !== this.error) return false;
+    if (!this.terms.length) return true;
+    const text = `${worker.name}\n${worker.lastError ?? ""}`.toLowerCase();
+    return this.terms.every((term) => text.includes(term));
   }
 
-  // count shows how many workers are in each status, whether shown or not, and returns what needs attention in words.
+  // count shows how many workers are in each status and fail with each error, whether shown or not.
   count(workers) {
     const counts = new Map(statuses.map((status) => [status, 0]));
     for (const worker of workers) counts.set(known(worker.status), counts.get(known(worker.status)) + 1);
@@ -76,14 +81,6 @@ export class Filter {
       share.style.flexGrow = n;
       share.hidden = n === 0;
     }
-    return attention(counts.get("stuck"), counts.get("error"));
+    this.groups.update(workers);
   }
-}
-
-function attention(stuck, failed) {
-  if (stuck + failed === 0) return "";
-  const parts = [];
-  if (stuck) parts.push(`${stuck.toLocaleString("en")} stuck`);
-  if (failed) parts.push(`${failed.toLocaleString("en")} failed`);
-  return `${plural(stuck + failed, "worker needs", "workers need")} attention: ${parts.join(", ")}`;
 }

@@ -2,6 +2,19 @@
 
 const two = (n) => String(n).padStart(2, "0");
 
+let utc = false;
+
+// useUTC says whether times are told in UTC, or in the zone of the browser.
+export function useUTC(on) {
+  utc = on;
+}
+
+// parseTime returns a time of a report in milliseconds, NaN where there is none.
+export function parseTime(text) {
+  const ms = Date.parse(text);
+  return ms > 0 ? ms : NaN; // Go's zero time is long before
+}
+
 // duration tells milliseconds in at most two units: 12s, 3m 05s, 1h 02m, 3d 04h.
 export function duration(ms) {
   const s = Math.max(0, Math.floor(ms / 1000));
@@ -23,23 +36,34 @@ export function countdown(ms) {
   return ms <= 0 ? "now" : `in ${duration(Math.ceil(ms / 1000) * 1000)}`;
 }
 
-// clock tells the time of day here, and the date where it is not today's.
-export function clock(ms, withMillis = false) {
-  const t = new Date(ms);
-  let text = `${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
-  if (withMillis) text += `.${String(t.getMilliseconds()).padStart(3, "0")}`;
-  return t.toDateString() === new Date().toDateString() ? text : `${day(t)} ${text}`;
+export function ago(ms) {
+  return `${duration(ms)} ago`;
 }
 
-const day = (t) => `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())}`;
+// iso tells a time as 2026-01-02T15:04:05.678Z, though in the zone that is used.
+function iso(ms) {
+  const shift = utc ? 0 : new Date(ms).getTimezoneOffset() * 60000;
+  return new Date(ms - shift).toISOString();
+}
 
-// exactTime tells date, time and offset: 2026-01-02 15:04:05.678 +01:00.
+// clock tells the time of day, and the date where it is not today's.
+export function clock(ms, withMillis = false) {
+  const text = iso(ms);
+  const time = text.slice(11, withMillis ? 23 : 19);
+  const day = text.slice(0, 10);
+  return day === iso(Date.now()).slice(0, 10) ? time : `${day} ${time}`;
+}
+
+// zone tells the zone that is used at a time: UTC or +01:00.
+export function zone(ms) {
+  if (utc) return "UTC";
+  const offset = -new Date(ms).getTimezoneOffset();
+  return `${offset < 0 ? "−" : "+"}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
+}
+
+// exactTime tells date, time and zone: 2026-01-02 15:04:05.678 +01:00.
 export function exactTime(ms) {
-  const t = new Date(ms);
-  const offset = -t.getTimezoneOffset();
-  const zone = `${offset < 0 ? "−" : "+"}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
-  const time = `${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}.${String(t.getMilliseconds()).padStart(3, "0")}`;
-  return `${day(t)} ${time} ${zone}`;
+  return `${iso(ms).slice(0, 10)} ${iso(ms).slice(11, 23)} ${zone(ms)}`;
 }
 
 // ordinal tells an attempt of how many.

@@ -67,7 +67,8 @@ function describe(bar) {
   const ran = Number.isNaN(bar.start) ? "" : `, ran ${exactDuration(bar.end - bar.start)}`;
   const text = bar.message.split(/ with (?:error|recovered panic): /s).slice(1).join(" ");
   const cut = text.length > maxTitle ? `${text.slice(0, maxTitle)}…` : text;
-  return `Attempt ${bar.number}: ${words[bar.outcome]}\n${began}${ran}${cut ? `\n${cut}` : ""}`;
+  const what = bar.run ? `Run ${bar.run.slice(0, 8)}` : `Attempt ${bar.number}`;
+  return `${what}: ${words[bar.outcome]}\n${began}${ran}${cut ? `\n${cut}` : ""}`;
 }
 
 // summary tells in words what the picture shows.
@@ -75,5 +76,6 @@ function summary(attempts) {
   const counts = new Map();
   for (const { outcome } of attempts) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   const parts = [...counts].map(([outcome, n]) => `${n} ${words[outcome]}`);
-  return parts.length ? `${plural(attempts.length, "attempt")}: ${parts.join(", ")}` : "No attempt";
+  const what = attempts[0]?.run ? "run" : "attempt";
+  return parts.length ? `${plural(attempts.length, what)}: ${parts.join(", ")}` : "No attempt";
 }

@@ -95,7 +95,7 @@ func TestLiveRegionIsNotChatty(t *testing.T) {
 	s := serveEveryStatus(t)
 	b := open(t, s.url(), desktop)
 	b.untilLoaded(len(statuses))
-	assert.Equal(t, "2 workers need attention: 1 stuck, 1 failed", b.text("#live"))
+	assert.Equal(t, "3 workers need attention: 1 stuck, 1 gave up, 1 failing", b.text("#live"))
 
 	eval[string](b, `window.said = 0; new MutationObserver(() => said++).observe(document.querySelector("#live"), {childList: true}); ""`)
 	b.refreshes(3)
@@ -109,29 +109,31 @@ func TestKeyboardReachesEverything(t *testing.T) {
 	b.untilLoaded(2)
 
 	var order []string
-	for range 13 {
+	for range 25 {
 		b.do(chromedp.KeyEvent(kb.Tab))
 		order = append(order, eval[string](b, `document.activeElement.id || document.activeElement.textContent`))
 		outline := eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`)
 		assert.Equal(t, "solid", outline, "the focus of %s can be seen", order[len(order)-1])
 	}
 	assert.Equal(t, []string{
-		"Skip to the workers", "JSON", "2running", "0waiting", "0stuck", "0error", "0deferred", "0success", "0stopped", "0unknown", "name", "a", "b",
+		"skip", "pause", "utc", "JSON",
+		"2running", "0waiting", "0stuck", "0error", "0pending", "0deferred", "0success", "0stopped", "0unknown", "name",
+		"Worker", "Status", "Attempt", "Failures", "Since", "Next", "Failed", "Note, last error", "Timeline", "a", "b",
 	}, order)
 }
 
 func TestNarrow(t *testing.T) {
 	t.Parallel()
 	s := serveEveryStatus(t)
-	b := open(t, s.url(), look{width: 360, height: 740, scheme: "light", motion: "no-preference", scale: 1})
+	b := open(t, s.url(), phone)
 	b.untilLoaded(len(statuses))
 	b.open("price-sync")
 	b.open(hostileName)
 
-	assert.Equal(t, 360, eval[int](b, `document.documentElement.scrollWidth`), "nothing sticks out")
+	assert.Equal(t, 390, eval[int](b, `document.documentElement.scrollWidth`), "nothing sticks out")
 	small := eval[[]string](b, `[...document.querySelectorAll("button, input")].filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 24).map((e) => e.textContent)`)
 	assert.Empty(t, small, "too small for a finger")
-	assert.Equal(t, "Next in", b.text(`li[data-status="waiting"] .next`)[:7], "values tell what they are")
+	assert.Equal(t, "Next in", b.text(`.worker[data-status="waiting"] .next`)[:7], "values tell what they are")
 }
 
 func TestReducedMotion(t *testing.T) {

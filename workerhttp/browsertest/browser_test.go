@@ -53,7 +53,10 @@ type look struct {
 	scale         float64
 }
 
-var desktop = look{width: 1280, height: 900, scheme: "light", motion: "no-preference", scale: 1}
+var (
+	desktop = look{width: 1280, height: 900, scheme: "light", motion: "no-preference", scale: 1}
+	phone   = look{width: 390, height: 844, scheme: "light", motion: "no-preference", scale: 1}
+)
 
 // tab is one page in a browser of its own.
 type tab struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -56,4 +57,14 @@ func quote(text string) string {
 	quoted, _ := json.Marshal(text)
 
 	return string(quoted)
+}
+
+// inZone sets the time zone of the browser.
+func (b *tab) inZone(name string) {
+	b.t.Helper()
+
+	ctx, cancel := b.bounded()
+	defer cancel()
+	_, err := chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name})
+	require.NoError(b.t, err)
 }

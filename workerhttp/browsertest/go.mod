@@ -12,7 +12,6 @@ require (
 
 require (
 	github.com/ankorstore/yokai/generate v1.3.0 // indirect
-	github.com/ankorstore/yokai/healthcheck v1.1.0 // indirect
 	github.com/ankorstore/yokai/log v1.3.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

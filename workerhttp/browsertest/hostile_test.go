@@ -19,13 +19,45 @@ func TestHostileTextStaysText(t *testing.T) {
 	assert.Equal(t, hostileName, row.Name)
 	assert.Equal(t, hostileError, row.Error)
 	assert.Contains(t, row.Titles[0], hostileError)
-	assert.Equal(t, hostileError, b.text("li.is-open pre"))
-	assert.Contains(t, b.text("li.is-open ol li:nth-child(2)"), "stopping execution attempt 3/3 with error: "+hostileError)
+	assert.Equal(t, hostileError, b.text(".worker.is-open pre"))
+	assert.Contains(t, b.text(".worker.is-open ol li:nth-child(2)"), "stopping execution attempt 3/3 with error: "+hostileError)
 
 	assert.NotContains(t, eval[string](b, "document.title"), "owned")
 	for tag, n := range eval[map[string]int](b, elementsScript) {
 		assert.Equal(t, elements[tag], n, tag)
 	}
+}
+
+// All else that a report tells may be hostile too.
+func TestHostileReportStaysText(t *testing.T) {
+	t.Parallel()
+	nested := []fields{{"state": hostileError, "cause": hostileError, "workers": []fields{worked(hostileName, hostileError, fields{"lastError": hostileError})}}}
+	hostile := fields{
+		"executionId": hostileError, "cause": hostileError, "dependsOn": []string{hostileError}, "waitingFor": []string{hostileError},
+		"options": fields{hostileName: hostileError}, "nested": nested, "scheduled": true, "since": hostileError, "lastErrorAt": hostileError,
+		"lastError": hostileError, "lastStack": hostileError, "gaveUp": true, "calls": 3, "lastCallAt": hostileError,
+		"runs":   []fields{{"startedAt": ago(9), "endedAt": ago(5), "status": hostileError, "executionId": hostileError}},
+		"events": []fields{event(ago(3), "stop asked for by "+hostileError)},
+	}
+	s := serveReport(t, pool{
+		head: fields{"state": hostileError, "cause": hostileError, "control": true, "instance": fields{
+			"id": hostileError, "name": hostileError, "host": hostileError, "pid": 1, "startedAt": hostileError, "version": hostileError,
+		}},
+		workers: []fields{worked(hostileName, "stopped", hostile), worked("b", hostileError, hostile)},
+	})
+	b := open(t, s.url, desktop)
+	b.until(`document.querySelectorAll("#list > .worker").length === 2`)
+	elements := eval[map[string]int](b, elementsScript)
+	b.open(hostileName)
+	b.open("b")
+	b.choose(hostileName, "Stop")
+
+	assert.Equal(t, "Stop "+hostileName+"?", eval[string](b, `document.querySelector("#confirm-title").textContent`))
+	assert.Contains(t, eval[string](b, `document.querySelector("#instance").textContent`), hostileError)
+	assert.Contains(t, eval[string](b, `document.querySelector("#pool").textContent`), "because: "+hostileError)
+	assert.Equal(t, "unknown", b.rows()["b"].Status, "a status that the page does not know")
+	assert.NotContains(t, eval[string](b, "document.title"), "owned")
+	assert.Equal(t, elements, eval[map[string]int](b, elementsScript))
 }
 
 // elementsScript counts what markup would have added, wherever it came from.

@@ -14,7 +14,7 @@ import (
 
 // item is an expression for the list item of a worker.
 func item(name string) string {
-	return fmt.Sprintf(`[...document.querySelectorAll("#list > li")].find((li) => li.querySelector(".name").textContent === %s)`, quote(name))
+	return fmt.Sprintf(`[...document.querySelectorAll("#list > .worker")].find((li) => li.querySelector(".name").textContent === %s)`, quote(name))
 }
 
 // open opens a worker as a mouse does, and waits for its events.
@@ -22,14 +22,14 @@ func (b *tab) open(name string) {
 	b.t.Helper()
 
 	eval[chromedp.Void](b, item(name)+`.querySelector("button").click()`)
-	b.until(item(name) + `.querySelector(".details .note a") !== null`)
+	b.until(item(name) + `.querySelector(".details .actions:not([hidden])") !== null`)
 }
 
 // refreshes waits until the page has asked for n more reports and shown them.
 func (b *tab) refreshes(n int) {
 	b.t.Helper()
 
-	reports := `performance.getEntriesByType("resource").filter((e) => e.name.includes("report?events=1&") && e.responseEnd > 0).length`
+	reports := `performance.getEntriesByType("resource").filter((e) => e.name.includes("report?lines=true&") && e.responseEnd > 0).length`
 	before := eval[int](b, reports)
 	b.until(fmt.Sprintf("%s > %d", reports, before+n))
 }
@@ -46,13 +46,13 @@ func TestOpenedByKeyboard(t *testing.T) {
 		eval[chromedp.Void](b, button+".focus()")
 		b.do(chromedp.KeyEvent(key))
 		b.until(button + `.getAttribute("aria-expanded") === "true"`)
-		assert.False(t, eval[bool](b, details+".hidden"))
+		assert.True(t, eval[bool](b, details+".checkVisibility()"))
 		assert.True(t, eval[bool](b, fmt.Sprintf("%s.getAttribute('aria-controls') === %s.id", button, details)))
 		assert.Equal(t, "price-sync", eval[string](b, fmt.Sprintf("document.getElementById(%s.getAttribute('aria-labelledby')).textContent", details)))
 
 		b.do(chromedp.KeyEvent(key))
 		b.until(button + `.getAttribute("aria-expanded") === "false"`)
-		assert.True(t, eval[bool](b, details+".hidden"))
+		assert.False(t, eval[bool](b, details+".checkVisibility()"))
 	}
 }
 
@@ -75,16 +75,16 @@ func TestOpenedWorkerTellsAll(t *testing.T) {
 	b.untilLoaded(len(statuses))
 	b.open("price-sync")
 
-	text := b.text("li.is-open .details")
+	text := b.text(".worker.is-open .details")
 	for _, want := range []string{
 		"of unlimited", refused, "waiting 5m0s before execution attempt",
 		"stopping execution attempt 4/unlimited with recovered panic: index out of range", "All as JSON",
 	} {
 		assert.Contains(t, text, want)
 	}
-	first := eval[string](b, `document.querySelector("li.is-open ol li:last-child .message").textContent`)
+	first := eval[string](b, `document.querySelector(".worker.is-open ol li:last-child .message").textContent`)
 	assert.Equal(t, "starting execution attempt 1/unlimited", first, "newest first")
-	assert.Len(t, eval[[]string](b, `[...document.querySelectorAll("li.is-open .timeline.large .bar")].map((bar) => bar.className.baseVal)`), 7)
+	assert.Len(t, eval[[]string](b, `[...document.querySelectorAll(".worker.is-open .timeline.large .bar")].map((bar) => bar.className.baseVal)`), 7)
 
 	b.open("orders-consumer")
 	assert.Contains(t, eval[string](b, item("orders-consumer")+`.querySelector(".details").innerText`), "browsertest.nilMap", "the stack")
@@ -115,7 +115,7 @@ func TestOpenedWorkersStayOpen(t *testing.T) {
 	b.until(item("busy") + `.querySelectorAll("ol li").length > 80`)
 
 	eval[chromedp.Void](b, `
-		window.kept = [...document.querySelectorAll("#list > li")];
+		window.kept = [...document.querySelectorAll("#list > .worker")];
 		window.events = kept[0].querySelector("ol");
 		window.line = events.children[40];
 		window.fact = kept[1].querySelector("dd bdi");
@@ -131,7 +131,7 @@ func TestOpenedWorkersStayOpen(t *testing.T) {
 
 	for what, expression := range map[string]string{
 		"open":      `document.querySelectorAll(".is-open").length === 2`,
-		"rows":      `kept.every((li, i) => li === document.querySelectorAll("#list > li")[i])`,
+		"rows":      `kept.every((li, i) => li === document.querySelectorAll("#list > .worker")[i])`,
 		"events":    `events.contains(line)`,
 		"focus":     `document.activeElement === kept[1].querySelector("button")`,
 		"selection": `getSelection().toString() === "quiet" && fact.isConnected`,

@@ -10,18 +10,19 @@ import (
 
 // row is what the page shows of one worker.
 type row struct {
-	Name, Status, Attempt, Since, Next, Error string
-	Bars                                      []string // outcomes, oldest first
-	Titles                                    []string
-	Timeline                                  string // its label
+	Name, Status, Attempt, Failures, Since, Next, Failed, Note, Error string
+
+	Bars     []string // outcomes, oldest first
+	Titles   []string
+	Timeline string // its label
 }
 
-const rowsScript = `[...document.querySelectorAll("#list > li:not([hidden])")].map((li) => {
+const rowsScript = `[...document.querySelectorAll("#list > .worker")].map((li) => {
 	const text = (part) => li.querySelector(part + " .value").textContent;
 	const bars = [...li.querySelectorAll(".row .bar")];
 	return {
-		name: li.querySelector(".name").textContent, status: text(".status"), attempt: text(".attempt"), since: text(".since"),
-		next: text(".next"), error: text(".error"), bars: bars.map((bar) => bar.getAttribute("class").replace("bar ", "")),
+		name: li.querySelector(".name").textContent, status: text(".status"), attempt: text(".attempt"), failures: text(".failures"),
+		since: text(".since"), next: text(".next"), failed: text(".failed"), note: li.querySelector(".row .note").textContent, error: text(".error"), bars: bars.map((bar) => bar.getAttribute("class").replace("bar ", "")),
 		titles: bars.map((bar) => bar.querySelector("title").textContent),
 		timeline: li.querySelector(".timeline").getAttribute("aria-label") ?? "",
 	};
@@ -43,7 +44,7 @@ func (b *tab) rows() map[string]row {
 func (b *tab) untilLoaded(n int) {
 	b.t.Helper()
 
-	b.until(fmt.Sprintf(`document.querySelectorAll("#list > li .timeline[aria-label]").length === %d`, n))
+	b.until(fmt.Sprintf(`document.querySelectorAll("#list .row .timeline:not([aria-label=Loading])").length === %d`, n))
 }
 
 func TestEveryStatus(t *testing.T) {
@@ -111,13 +112,13 @@ func TestOverview(t *testing.T) {
 	counts := eval[map[string]string](b, `Object.fromEntries([...document.querySelectorAll(".tile")].map(
 		(tile) => [tile.querySelector(".word").textContent, tile.querySelector(".count").textContent]))`)
 	assert.Equal(t, map[string]string{
-		"running": "2", "waiting": "1", "stuck": "1", "error": "1", "deferred": "1", "success": "1", "stopped": "1", "unknown": "1",
+		"running": "2", "waiting": "1", "stuck": "1", "error": "1", "pending": "0", "deferred": "1", "success": "1", "stopped": "1", "unknown": "1",
 	}, counts)
-	assert.Equal(t, "2 workers need attention: 1 stuck, 1 failed", b.text("#headline"))
-	assert.Equal(t, "1 stuck, 1 failed · Workers", eval[string](b, "document.title"))
+	assert.Equal(t, "3 workers need attention: 1 stuck, 1 gave up, 1 failing", b.text("#headline"))
+	assert.Equal(t, "1 stuck, 1 gave up, 1 failing · Workers", eval[string](b, "document.title"))
 	assert.Equal(t, "started", eval[string](b, `document.querySelector("#pool").textContent`))
-	assert.Equal(t, "9 workers", b.text("#shown"))
-	assert.Regexp(t, `^as of \d\d:\d\d:\d\d$`, b.text("#updated"))
+	assert.Equal(t, "9 workers, worst first", b.text("#shown"))
+	assert.Regexp(t, `^as of \d\d:\d\d:\d\d [+−]\d\d:\d\d$`, b.text("#updated"))
 }
 
 func TestPoolsWithoutWorkers(t *testing.T) {

@@ -1,88 +1,67 @@
-// Package contender runs the same workers with each of the libraries that are compared.
+// Package contender has a file for each way to run workers that is compared, and a test file for each question asked of them.
 package contender
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 )
 
-// The names of the contenders that others are compared with.
-const (
-	Ours       = "this module"
-	Published  = "published v1.4.0"
-	Goroutines = "goroutines"
-	Suture     = "suture v4"
-)
-
-// Contender is one way to run workers.
+// Contender is one way to run workers, in the best form that its documentation shows.
 type Contender struct {
-	Name     string
-	Restarts bool // runs a failed worker again
+	Name  string
+	Lacks string // what it does not do for its price
 
-	// New prepares workers to run, and starts none.
-	New func(Setup) Group
-
-	// NewWatched is like New, with a heartbeat that is expected from each worker, and Beat gives n of them. Both are nil where
-	// there is no heartbeat.
-	NewWatched func(Setup) Group
-	Beat       func(ctx context.Context, n int)
+	// New prepares workers to run. The first function that it returns starts them, and need not wait until they run; the second one
+	// cancels their contexts and waits until all have returned.
+	New func(Setup) (start, stop func())
 }
 
 // Setup is what a contender shall run, and how.
 type Setup struct {
+	Context  context.Context             // the parent of the workers' contexts, with the logger
+	Logger   *zerolog.Logger             // nil for no logging
+	Registry func() *prometheus.Registry // where a group with metrics registers them, nil for nowhere
 	Workers  []*Worker
-	Attempts int             // at most, for each worker; only read where the contender restarts
-	Logger   *zerolog.Logger // nil for no logging
+	Attempts int // at most, for each worker, where the contender has a maximum
 }
 
-// Group is a set of workers with a common life.
-type Group interface {
-	// Start starts the workers, and need not wait until they run.
-	Start()
-	// Stop cancels the workers' contexts and waits until all have returned.
-	Stop()
+// All has the contenders that restart workers, this module first, and the least that running them can cost.
+var All = []Contender{Ours, Suture, Published, Goroutines}
+
+// Worker is a worker for all contenders: it has the methods that each of them asks for.
+type Worker struct {
+	name string
+	run  func(context.Context) error
 }
 
-// Observable is a [Group] that can be looked at while it runs.
-type Observable interface {
-	Group
-	// Report reads the state of each worker, and returns how many there are.
-	Report() int
-	// Metrics are the metrics of the group, registered.
-	Metrics() prometheus.Gatherer
-}
-
-// All returns the contenders, in the order in which they are shown.
-func All() []Contender {
-	return []Contender{
-		{Name: Goroutines, New: newGoroutines, NewWatched: newGoroutines, Beat: beatAtomically},
-		{Name: "errgroup", New: newErrgroup},
-		{Name: "conc", New: newConc},
-		{Name: "oklog/run", New: newOklogRun},
-		{Name: Suture, Restarts: true, New: newSuture},
-		{Name: Published, Restarts: true, New: newPublished},
-		{Name: Ours, Restarts: true, New: newOurs, NewWatched: newOursWatched, Beat: beatOurs},
-	}
-}
-
-// Find returns the contender of that name.
-func Find(name string) (Contender, bool) {
-	for _, c := range All() {
-		if c.Name == name {
-			return c, true
-		}
+// NewWorkers returns n workers that all do the same.
+func NewWorkers(n int, run func(context.Context) error) []*Worker {
+	workers := make([]*Worker, n)
+	for i := range workers {
+		workers[i] = &Worker{"worker-" + strconv.Itoa(i), run}
 	}
 
-	return Contender{}, false
+	return workers
 }
 
-// context returns the context to start workers with.
-func (s Setup) context() context.Context {
-	if s.Logger == nil {
-		return context.Background()
-	}
+// Name is the worker's name in a pool.
+func (w *Worker) Name() string { return w.name }
 
-	return s.Logger.WithContext(context.Background())
+// String is the worker's name in a supervisor of suture.
+func (w *Worker) String() string { return w.name }
+
+// Run does the work in a pool.
+func (w *Worker) Run(ctx context.Context) error { return w.run(ctx) }
+
+// Serve does the work in a supervisor of suture.
+func (w *Worker) Serve(ctx context.Context) error { return w.run(ctx) }
+
+// check ends the process that measures: the command that started it reports that.
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
 }

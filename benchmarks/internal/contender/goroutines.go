@@ -5,27 +5,17 @@ import (
 	"sync"
 )
 
-// goroutines is what one writes without any library.
-type goroutines struct {
-	setup  Setup
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-}
-
-func newGoroutines(setup Setup) Group {
-	return &goroutines{setup: setup}
-}
-
-func (g *goroutines) Start() {
-	ctx, cancel := context.WithCancel(g.setup.context())
-	g.cancel = cancel
-
-	for _, w := range g.setup.Workers {
-		g.wg.Go(func() { _ = w.Run(ctx) })
-	}
-}
-
-func (g *goroutines) Stop() {
-	g.cancel()
-	g.wg.Wait()
+// Goroutines is what one writes without any library.
+var Goroutines = Contender{
+	Name:  "bare goroutines",
+	Lacks: "anything but a common stop",
+	New: func(s Setup) (start, stop func()) {
+		ctx, cancel := context.WithCancel(s.Context)
+		var running sync.WaitGroup
+		return func() {
+			for _, w := range s.Workers {
+				running.Go(func() { _ = w.Run(ctx) })
+			}
+		}, func() { cancel(); running.Wait() }
+	},
 }

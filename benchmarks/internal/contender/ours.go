@@ -1,37 +1,21 @@
 package contender
 
-import (
-	"context"
+import worker "github.com/ankorstore/yokai/worker/next"
 
-	worker "github.com/ankorstore/yokai/worker/next"
-	"github.com/prometheus/client_golang/prometheus"
-)
-
-// ourPool is a pool of this repository.
-type ourPool struct {
-	ctx      context.Context
-	pool     *worker.WorkerPool
-	registry *prometheus.Registry
+// Ours is a pool of this repository.
+var Ours = Contender{
+	Name:  "this module",
+	Lacks: "trees of supervisors, but for a pool that is run as a worker; adding up failures of several workers",
+	New: func(s Setup) (start, stop func()) {
+		options := []worker.WorkerPoolOption{worker.WithGlobalMaxExecutionsAttempts(max(s.Attempts, 1))}
+		for _, w := range s.Workers {
+			options = append(options, worker.WithWorker(w))
+		}
+		pool, err := worker.NewDefaultWorkerPoolFactory().Create(options...)
+		check(err)
+		if s.Registry != nil {
+			check(pool.Metrics().Register(s.Registry()))
+		}
+		return func() { check(pool.Start(s.Context)) }, func() { check(pool.Stop()) }
+	},
 }
-
-func newOurs(setup Setup) Group {
-	options := []worker.WorkerPoolOption{worker.WithGlobalMaxExecutionsAttempts(max(setup.Attempts, 1))}
-	for _, w := range setup.Workers {
-		options = append(options, worker.WithWorker(w))
-	}
-
-	g := &ourPool{ctx: setup.context(), registry: prometheus.NewRegistry()}
-	g.pool = must(worker.NewDefaultWorkerPoolFactory().Create(options...))
-	check(g.pool.Metrics().Register(g.registry))
-
-	return g
-}
-
-func (g *ourPool) Start() { check(g.pool.Start(g.ctx)) }
-
-func (g *ourPool) Stop() { check(g.pool.Stop()) }
-
-// Report takes a snapshot of the whole pool, all events too.
-func (g *ourPool) Report() int { return len(g.pool.Report().Workers) }
-
-func (g *ourPool) Metrics() prometheus.Gatherer { return g.registry }

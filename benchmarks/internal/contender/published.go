@@ -1,51 +1,22 @@
 package contender
 
-import (
-	"context"
+import "github.com/ankorstore/yokai/worker"
 
-	"github.com/ankorstore/yokai/worker"
-	"github.com/prometheus/client_golang/prometheus"
-)
-
-// publishedPool is a pool of the published module, through its documented API alone.
-type publishedPool struct {
-	ctx      context.Context
-	pool     *worker.WorkerPool
-	registry *prometheus.Registry
+// Published is a pool of the published module, through its documented API alone.
+var Published = Contender{
+	Name: "published v1.4.0",
+	Lacks: "backoff, unlimited attempts, heartbeat; a stop that is bounded, staged, or ends deferrals and restarts; noticing Goexit; " +
+		"bounded events, logs and contexts; reports; metrics but for one counter, which counts nothing before it is registered",
+	New: func(s Setup) (start, stop func()) {
+		options := []worker.WorkerPoolOption{worker.WithGlobalMaxExecutionsAttempts(max(s.Attempts, 1))}
+		for _, w := range s.Workers {
+			options = append(options, worker.WithWorker(w))
+		}
+		pool, err := worker.NewDefaultWorkerPoolFactory().Create(options...)
+		check(err)
+		if s.Registry != nil {
+			check(pool.Metrics().Register(s.Registry()))
+		}
+		return func() { check(pool.Start(s.Context)) }, func() { check(pool.Stop()) }
+	},
 }
-
-func newPublished(setup Setup) Group {
-	options := []worker.WorkerPoolOption{worker.WithGlobalMaxExecutionsAttempts(max(setup.Attempts, 1))}
-	for _, w := range setup.Workers {
-		options = append(options, worker.WithWorker(w))
-	}
-
-	g := &publishedPool{ctx: setup.context(), registry: prometheus.NewRegistry()}
-	g.pool = must(worker.NewDefaultWorkerPoolFactory().Create(options...))
-	check(g.pool.Metrics().Register(g.registry))
-
-	return g
-}
-
-func (g *publishedPool) Start() { check(g.pool.Start(g.ctx)) }
-
-func (g *publishedPool) Stop() { check(g.pool.Stop()) }
-
-// Report reads what there is to read of an execution but for its events.
-func (g *publishedPool) Report() int {
-	type state struct {
-		id, name, status  string
-		attempt, attempts int
-	}
-
-	var states []state
-	for _, e := range g.pool.Executions() {
-		states = append(states, state{
-			e.Id(), e.Name(), e.Status().String(), e.CurrentExecutionAttempt(), e.MaxExecutionsAttempts(),
-		})
-	}
-
-	return len(states)
-}
-
-func (g *publishedPool) Metrics() prometheus.Gatherer { return g.registry }

@@ -1,0 +1,325 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"runtime/pprof"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ankorstore/yokai/worker"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+)
+
+// Values that users hand over, whose methods misbehave: contexts, errors, causes, ids, labels, schedules.
+
+// recycledContext is one of a request that has ended: from then on its methods misbehave.
+type recycledContext struct {
+	context.Context
+	recycled  atomic.Bool
+	misbehave func()
+}
+
+func (c *recycledContext) check() {
+	if c.recycled.Load() {
+		c.misbehave()
+	}
+}
+
+func (c *recycledContext) Value(key any) any           { c.check(); return c.Context.Value(key) }
+func (c *recycledContext) Err() error                  { c.check(); return c.Context.Err() }
+func (c *recycledContext) Done() <-chan struct{}       { c.check(); return c.Context.Done() }
+func (c *recycledContext) Deadline() (time.Time, bool) { c.check(); return c.Context.Deadline() }
+
+var misbehaviours = map[string]func(){
+	"panics":  func() { panic("recycled") },
+	"goexits": runtime.Goexit,
+	"hangs":   func() { select {} },
+}
+
+// TestStartContextThatMisbehavesLater goes through restarts, requests and a stop with it. No goroutine of the pool may be left, but one
+// that hangs in the context itself.
+func TestStartContextThatMisbehavesLater(t *testing.T) {
+	for name, misbehave := range misbehaviours {
+		for _, timeout := range []time.Duration{0, time.Hour} {
+			t.Run(fmt.Sprintf("%s, attempt timeout %s", name, timeout), func(t *testing.T) {
+				t.Parallel()
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				release := make(chan struct{})
+				if name == "hangs" {
+					misbehave = func() { <-release }
+				}
+				recycled := &recycledContext{Context: ctx, misbehave: misbehave}
+				pool := newPool(t, worker.WithWorker(inOrder("job", fail, panics, goexits, block), worker.WithMaxExecutionsAttempts(5),
+					worker.WithAttemptTimeout(timeout), worker.WithDeferredStartThreshold(0.01)),
+					worker.WithWorker(do("other", block)))
+				require.NoError(t, pool.Start(recycled))
+				recycled.recycled.Store(true)
+
+				await := func(n int) {
+					require.Eventually(t, func() bool {
+						e := execution(t, pool, "job")
+						return e.Status() == worker.Running && e.CurrentExecutionAttempt() == n
+					}, soon(5*time.Second), time.Millisecond)
+				}
+				await(4)
+				require.NoError(t, pool.RestartWorker(within(t, soon(5*time.Second)), "other"))
+				assert.Len(t, pool.Report().Workers, 2)
+				require.NoError(t, pool.Shutdown(within(t, soon(5*time.Second))))
+				assert.Equal(t, worker.PoolStopped, pool.State())
+				require.NoError(t, pool.Start(t.Context()))
+				require.NoError(t, pool.Stop())
+				close(release)
+			})
+		}
+	}
+}
+
+func TestEndOfAStartContextThatMisbehaves(t *testing.T) {
+	for _, name := range []string{"panics", "goexits"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(context.Background())
+			recycled := &recycledContext{Context: ctx, misbehave: misbehaviours[name]}
+			pool := newPool(t, worker.WithWorker(do("job", block)))
+			require.NoError(t, pool.Start(recycled))
+			recycled.recycled.Store(true)
+			cancel()
+			require.NoError(t, pool.Wait(within(t, soon(5*time.Second))))
+			require.NoError(t, pool.Stop())
+		})
+	}
+}
+
+// loopError wraps itself; loopErrors is a list with itself.
+type (
+	loopError  struct{}
+	loopErrors struct{}
+)
+
+func (e *loopError) Error() string { return "loop" }
+func (e *loopError) Unwrap() error { return e }
+
+func (e *loopErrors) Error() string   { return "loops" }
+func (e *loopErrors) Unwrap() []error { return []error{e, e, io.EOF} }
+
+func TestErrorsThatContainThemselves(t *testing.T) {
+	for _, err := range []error{&loopError{}, &loopErrors{}} {
+		for name, when := range map[string]run{
+			"at once":   func(context.Context) error { return err },
+			"on a stop": func(ctx context.Context) error { <-ctx.Done(); return err },
+			"permanent": func(context.Context) error { return worker.Permanent(err) },
+			"a panic":   func(context.Context) error { panic(err) },
+		} {
+			t.Run(err.Error()+" "+name, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					pool := newPool(t, worker.WithWorker(do("job", when), worker.WithMaxExecutionsAttempts(2),
+						worker.WithMiddlewares(worker.NewTracingMiddleware())))
+					require.NoError(t, pool.Start(t.Context()))
+					time.Sleep(time.Minute)
+					require.NoError(t, pool.Stop())
+					assert.Equal(t, worker.Error, execution(t, pool, "job").Status())
+					assert.Contains(t, pool.Report().Workers[0].LastError, "loop")
+				})
+			})
+		}
+	}
+}
+
+func TestCauseThatCannotBeCompared(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }),
+			worker.WithHeartbeat(time.Minute), worker.WithAttemptTimeout(time.Hour), worker.WithMiddlewares(worker.NewTracingMiddleware())))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		require.NoError(t, pool.Start(ctx))
+		synctest.Wait()
+		cancel(uncomparableErrors{io.EOF})
+		require.NoError(t, pool.Wait(context.Background()), "not a panic")
+		e := execution(t, pool, "job")
+		assert.Equal(t, worker.Stopped, e.Status(), e.Events())
+		assert.True(t, pool.Health().Live)
+		require.NoError(t, pool.Stop())
+	})
+}
+
+func TestReportOfACauseThatMisbehaves(t *testing.T) {
+	for name, misbehave := range misbehaviours {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				if name == "hangs" {
+					misbehave = func() { <-release }
+				}
+				pool := newPool(t)
+				for i := range 10 {
+					pool.Register(worker.NewWorkerRegistration(drain(fmt.Sprint(i), time.Minute)))
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				require.NoError(t, pool.Start(ctx))
+				synctest.Wait()
+				cancel(errorFunc(func() string { misbehave(); return "" }))
+				synctest.Wait()
+				assert.Len(t, pool.Report().Workers, 10)
+				assert.Len(t, pool.Report().Workers, 10)
+				assert.LessOrEqual(t, time.Since(start), 100*time.Millisecond, "it is asked once, and not for long")
+				close(release)
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
+// TestReaderOfIDsThatFails is not parallel, since package uuid has one reader for all.
+func TestReaderOfIDsThatFails(t *testing.T) {
+	uuid.SetRand(iotestReader{})
+	defer uuid.SetRand(nil)
+
+	pool := newPool(t, worker.WithGenerator(nil), worker.WithWorker(inOrder("job", fail, succeed), worker.WithMaxExecutionsAttempts(2)),
+		worker.WithWorker(do("second", succeed)))
+	require.NoError(t, pool.Run(context.Background()))
+	assert.Len(t, execution(t, pool, "job").Id(), 36)
+	assert.Equal(t, 2, execution(t, pool, "job").CurrentExecutionAttempt())
+	assert.NotEqual(t, execution(t, pool, "job").Id(), execution(t, pool, "second").Id())
+}
+
+type iotestReader struct{}
+
+func (iotestReader) Read([]byte) (int, error) { return 0, errors.New("no randomness") }
+
+// TestTracingMiddlewareOutlivesItsAttempt is for the race detector: a goroutine that a middleware has left behind calls the traced Run
+// while later attempts run.
+func TestTracingMiddlewareOutlivesItsAttempt(t *testing.T) {
+	t.Parallel()
+	late := make(chan error, 50)
+	leaves := middleware("leaves", func(ctx context.Context, next worker.HandlerFunc) error {
+		go func() {
+			time.Sleep(time.Millisecond)
+			late <- next(ctx)
+		}()
+		return errors.New("boom")
+	})
+	exporter := tracetest.NewInMemoryExporter()
+	pool := newPool(t, worker.WithTracerProvider(otelsdktrace.NewTracerProvider(otelsdktrace.WithSyncer(exporter))),
+		worker.WithWorker(do("job", succeed), worker.WithMaxExecutionsAttempts(50),
+			worker.WithMiddlewares(leaves, worker.NewTracingMiddleware())))
+	require.Error(t, pool.Run(t.Context()))
+	for range cap(late) {
+		if err := <-late; err != nil {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+	}
+	for _, span := range exporter.GetSpans() {
+		assert.Equal(t, "worker job", span.Name)
+	}
+}
+
+// TestStackOfAWorkerWithLabelsOfItsOwn is not parallel, since the stacks of all goroutines of the process are looked through.
+func TestStackOfAWorkerWithLabelsOfItsOwn(t *testing.T) {
+	for name, relabel := range map[string]func(ctx context.Context, f func(context.Context)){
+		"another worker": func(ctx context.Context, f func(context.Context)) { pprof.Do(ctx, pprof.Labels("worker", "mine"), f) },
+		"more labels":    func(ctx context.Context, f func(context.Context)) { pprof.Do(ctx, pprof.Labels("tenant", "mine"), f) },
+		"none": func(ctx context.Context, f func(context.Context)) {
+			pprof.SetGoroutineLabels(context.Background())
+			f(ctx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				var logs logBuffer
+				pool := newPool(t, worker.WithWorker(do("relabelled", func(ctx context.Context) error {
+					relabel(ctx, func(context.Context) { waitForRelease(release) })
+					return nil
+				}), worker.WithHeartbeat(10*time.Second)))
+				pprof.Do(logs.context(), pprof.Labels("worker", "the program's own"), func(ctx context.Context) { require.NoError(t, pool.Start(ctx)) })
+				time.Sleep(time.Minute)
+				var line struct{ Error, Stack string }
+				require.NoError(t, json.Unmarshal([]byte(logs.lines()[1]), &line))
+				assert.Contains(t, line.Stack, "waitForRelease", "in the line of the missed heartbeat")
+				assert.Empty(t, line.Error, "10s before")
+
+				var stop *worker.StopError
+				require.ErrorAs(t, pool.Shutdown(within(t, time.Second)), &stop)
+				assert.Contains(t, stop.Workers[0].Stack, "waitForRelease")
+				assert.NotContains(t, stop.Workers[0].Stack, "(*generation)", "none of the pool's own goroutines")
+				close(release)
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
+func TestReportOfNullAndOfNoStatus(t *testing.T) {
+	r := worker.WorkerReport{Name: "job", Status: worker.Stuck}
+	require.NoError(t, r.UnmarshalJSON([]byte("null")))
+	assert.Equal(t, worker.WorkerReport{Name: "job", Status: worker.Stuck}, r, "null changes nothing, as of all types")
+
+	require.NoError(t, json.Unmarshal([]byte(`{"name":"other"}`), &r))
+	assert.Equal(t, "other", r.Name)
+	require.NoError(t, json.Unmarshal([]byte(`{"status":"of a later version"}`), &r))
+	assert.Equal(t, worker.Unknown, r.Status)
+	require.NoError(t, json.Unmarshal([]byte(`{"status":"pending"}`), &r))
+	assert.Equal(t, worker.Pending, r.Status)
+
+	var all []worker.WorkerReport
+	require.NoError(t, json.NewDecoder(bytes.NewReader([]byte(`[null,{"status":"running"}]`))).Decode(&all))
+	assert.Equal(t, []worker.WorkerStatus{worker.Unknown, worker.Running}, []worker.WorkerStatus{all[0].Status, all[1].Status})
+}
+
+func TestInfiniteDeferralNeverEnds(t *testing.T) {
+	for name, threshold := range map[string]float64{"infinite": math.Inf(1), "400 years": 400 * 365 * 24 * 3600} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(threshold)))
+				require.NoError(t, pool.Start(t.Context()))
+				time.Sleep(200 * 365 * 24 * time.Hour)
+				assert.Equal(t, worker.Deferred, execution(t, pool, "job").Status())
+				time.Sleep(100 * 365 * 24 * time.Hour)
+				assert.Equal(t, worker.Deferred, execution(t, pool, "job").Status(), "a duration has 292 years")
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
+// TestGoexitInAnOptionIsTheCallers: t.FailNow in a test's option, or in a Name, ends that test; a panic is an error.
+func TestGoexitInAnOptionIsTheCallers(t *testing.T) {
+	create := func(options ...worker.WorkerPoolOption) (returned bool, err error) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, err = worker.NewDefaultWorkerPoolFactory().Create(options...)
+			returned = true
+		}()
+		<-done
+		return returned, err
+	}
+	misbehaving := func(misbehave func()) map[string]worker.WorkerPoolOption {
+		return map[string]worker.WorkerPoolOption{
+			"pool option":   func(*worker.PoolOptions) { misbehave() },
+			"worker option": worker.WithWorker(do("job", succeed), func(*worker.ExecutionOptions) { misbehave() }),
+		}
+	}
+	for name, option := range misbehaving(runtime.Goexit) {
+		returned, _ := create(option)
+		assert.False(t, returned, name)
+	}
+	for name, option := range misbehaving(func() { panic("no option") }) {
+		returned, err := create(option)
+		assert.True(t, returned, name)
+		require.ErrorContains(t, err, "recovered panic: no option", name)
+	}
+}

@@ -1,0 +1,170 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ankorstore/yokai/worker"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Who is registered, who is refused, and who is forgotten.
+
+func TestUnregisterForgetsAWorker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		runs := 0
+		pool := newPool(t, worker.WithWorker(do("stays", block)))
+		require.EqualError(t, pool.Unregister(t.Context(), "job"), "registration for worker job was not found")
+		pool.Register(worker.NewWorkerRegistration(do("job", func(ctx context.Context) error { runs++; return block(ctx) })))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		require.NoError(t, pool.Unregister(t.Context(), "job"))
+
+		_, err := pool.Registration("job")
+		require.EqualError(t, err, "registration for worker job was not found")
+		_, err = pool.Execution("job")
+		require.EqualError(t, err, "execution for worker job was not found")
+		assert.Len(t, pool.Report().Workers, 1)
+		registry := prometheus.NewRegistry()
+		require.NoError(t, pool.Metrics().Register(registry))
+		assert.NotContains(t, scrape(registry), `worker="job"`)
+		require.NoError(t, pool.Stop())
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		assert.Equal(t, 1, runs, "not at the next Start")
+		require.NoError(t, pool.Add(worker.NewWorkerRegistration(do("job", block))), "its name is free")
+		require.NoError(t, pool.Stop())
+	})
+}
+
+func TestUnregisterThatTimesOutForgetsLater(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(drain("job", time.Minute)), worker.WithWorker(drain("kept", time.Minute)))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		require.ErrorIs(t, pool.Unregister(within(t, time.Second), "job"), worker.ErrStopTimeout)
+		require.ErrorIs(t, pool.Unregister(within(t, time.Second), "kept"), worker.ErrStopTimeout)
+		require.ErrorIs(t, pool.RestartWorker(within(t, time.Second), "kept"), worker.ErrStopTimeout)
+		assert.Len(t, pool.Registrations(), 2)
+		time.Sleep(time.Hour)
+		assert.Len(t, pool.Registrations(), 1)
+		assert.Equal(t, worker.Running, execution(t, pool, "kept").Status(), "the last request wins")
+		require.NoError(t, pool.Stop())
+	})
+}
+
+func TestUnregisterOfOneThatOthersDependOnIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("database", block)), worker.WithWorker(do("api", block), worker.WithDependsOn("database")))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		require.EqualError(t, pool.Unregister(t.Context(), "database"), "worker database cannot be unregistered: api depend on it")
+		assert.Equal(t, worker.Running, execution(t, pool, "database").Status())
+		require.NoError(t, pool.Unregister(t.Context(), "api"))
+		require.NoError(t, pool.Unregister(t.Context(), "database"))
+		require.NoError(t, pool.Stop())
+	})
+}
+
+// TestUnregisteredWorkersCostNothing registers, stops and forgets as many as stayed before, each for a message or a tenant.
+func TestUnregisteredWorkersCostNothing(t *testing.T) {
+	pool := newPool(t, worker.WithGenerator(nil))
+	require.NoError(t, pool.Start(t.Context()))
+	churn := func(n int) {
+		for i := range n {
+			name := fmt.Sprintf("job-%d", i)
+			require.NoError(t, pool.Add(worker.NewWorkerRegistration(do(name, block))))
+			require.NoError(t, pool.Unregister(t.Context(), name))
+		}
+	}
+	churn(100)
+	before := heap()
+	churn(5000)
+	grown := heap() - before
+	assert.Less(t, grown, int64(1<<20), "10 MB before")
+	assert.Empty(t, executionsText(t, pool))
+	require.NoError(t, pool.Stop())
+}
+
+// heap returns how many bytes are in use once everything is collected that can be.
+func heap() int64 {
+	var stats runtime.MemStats
+	for range 3 {
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&stats)
+
+	return int64(stats.HeapAlloc)
+}
+
+func TestRefusedRegistrationBetweenStopAndStartIsToldOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("job", block)))
+		require.NoError(t, pool.Start(t.Context()))
+		require.NoError(t, pool.Stop())
+		pool.Register(nil)
+		require.EqualError(t, pool.Start(t.Context()), "nil worker registration")
+		require.NoError(t, pool.Start(t.Context()), "and no more")
+		require.NoError(t, pool.Stop())
+	})
+}
+
+func TestAddTellsWhatIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("job", block)))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		require.EqualError(t, pool.Add(nil), "nil worker registration")
+		require.EqualError(t, pool.Add(worker.NewWorkerRegistration(do("job", block))), "worker job is still running")
+		require.EqualError(t, pool.Add(worker.NewWorkerRegistration(do("api", block), worker.WithDependsOn("nobody"))),
+			"worker api depends on nobody, which is not registered")
+		assert.Len(t, pool.Registrations(), 1)
+		require.NoError(t, pool.Stop())
+	})
+}
+
+func TestWorkersOfOneNameInOneCreate(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("job", fail)), worker.WithWorker(do("job", succeed)))
+		require.NoError(t, pool.Run(t.Context()), "the last one replaces the first, as documented")
+		assert.Len(t, pool.Report().Workers, 1)
+	})
+}
+
+func TestPoolThatWasNotMadeTakesNothing(t *testing.T) {
+	const text = "worker pool was not made by NewWorkerPool"
+	pool := &worker.WorkerPool{}
+	registration := worker.NewWorkerRegistration(do("job", succeed))
+	assert.NotPanics(t, func() { pool.Register(registration, nil) })
+	require.EqualError(t, pool.Add(registration), text)
+	require.EqualError(t, pool.Start(t.Context()), text)
+	require.EqualError(t, pool.Run(t.Context()), text)
+	require.NoError(t, pool.Stop())
+	require.Error(t, pool.StopWorker(t.Context(), "job"))
+	require.Error(t, pool.RestartWorker(t.Context(), "job"))
+	require.Error(t, pool.Unregister(t.Context(), "job"))
+	assert.Equal(t, worker.PoolNew, pool.Report().State)
+	assert.Empty(t, pool.Registrations())
+}
+
+func TestMetricsThatWereNotMadeAreAnErrorOfTheRegistry(t *testing.T) {
+	for name, metrics := range map[string]*worker.WorkerMetrics{"empty": {}, "nil": nil} {
+		t.Run(name, func(t *testing.T) {
+			err := prometheus.NewRegistry().Register(metrics)
+			require.ErrorContains(t, err, "metrics were not made by NewWorkerMetrics")
+			assert.NotPanics(t, func() { metrics.IncrementWorkerExecutionError("job") })
+			if metrics != nil {
+				_, err = worker.NewDefaultWorkerPoolFactory().Create(worker.WithMetrics(metrics))
+				require.ErrorContains(t, err, "metrics were not made by NewWorkerMetrics")
+			}
+			assert.False(t, strings.Contains(scrape(prometheus.NewRegistry()), "worker"))
+		})
+	}
+}

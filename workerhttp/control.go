@@ -1,0 +1,159 @@
+package workerhttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ankorstore/yokai/worker"
+	"github.com/rs/zerolog"
+)
+
+// outcomeWithin is for how long the outcome of an action is waited for, to be logged. The request itself outlives it.
+const outcomeWithin = time.Minute
+
+// verbs are the actions on a worker, by the last segment of their route, and what is told once they are done.
+var verbs = map[string]string{"restart": "restarted", "stop": "stopped"}
+
+type userKey struct{}
+
+// ContextWithUser returns a context that says who asks, for the log and the worker's events. It is for a middleware in front of the
+// handler that has authenticated the user: next.ServeHTTP(w, r.WithContext(workerhttp.ContextWithUser(r.Context(), user))).
+func ContextWithUser(ctx context.Context, user string) context.Context {
+	return context.WithValue(ctx, userKey{}, user)
+}
+
+// asker tells who sent a request.
+func asker(r *http.Request) string {
+	if user, _ := r.Context().Value(userKey{}).(string); user != "" {
+		return fmt.Sprintf("%s (%s)", user, r.RemoteAddr)
+	}
+
+	return r.RemoteAddr
+}
+
+// action is one that was asked for.
+type action struct {
+	pool         *worker.WorkerPool
+	verb, worker string
+	by           string
+}
+
+// parseAction reads "/workers/NAME/VERB". The name is whatever is between, slashes too.
+func parseAction(path string) (verb, name string, ok bool) {
+	rest, ok := strings.CutPrefix(path, "/workers/")
+	end := strings.LastIndexByte(rest, '/')
+	if !ok || end < 1 {
+		return "", "", false
+	}
+	verb = rest[end+1:]
+	_, ok = verbs[verb]
+
+	return verb, rest[:end], ok
+}
+
+// serveAction begins an action, and answers without waiting for it.
+func (h *handler) serveAction(w http.ResponseWriter, r *http.Request, verb, shownName string) {
+	if err := h.protection.Check(r); err != nil {
+		refuse(w, r, http.StatusForbidden, err)
+		return
+	}
+	query, err := parseReportQuery(r.URL.Query())
+	if err != nil {
+		refuse(w, r, http.StatusBadRequest, err)
+		return
+	}
+	if wanted := r.URL.Query().Get("instance"); wanted != "" && wanted != h.instance.ID {
+		refuse(w, r, http.StatusMisdirectedRequest, errors.New("this is another instance"))
+		return
+	}
+	name, err := h.find(shownName)
+	if err != nil {
+		refuse(w, r, http.StatusNotFound, err)
+		return
+	}
+	if state := h.pool.State(); state != worker.PoolStarted {
+		refuse(w, r, http.StatusConflict, fmt.Errorf("the pool is %s", state))
+		return
+	}
+
+	action{pool: h.pool, verb: verb, worker: name, by: asker(r)}.begin(r.Context())
+	h.serveAccepted(w, r, name, query)
+}
+
+// find returns the name of the worker that is shown by a name.
+func (h *handler) find(shown string) (string, error) {
+	registrations := h.pool.Registrations()
+	if registrations[shown] != nil {
+		return shown, nil
+	}
+
+	found := []string{}
+	for name := range registrations {
+		if asShown(name) == shown {
+			found = append(found, name)
+		}
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("%d workers are shown by this name", len(found))
+	}
+
+	return found[0], nil
+}
+
+// serveAccepted answers with the report of the worker as it is now.
+func (h *handler) serveAccepted(w http.ResponseWriter, r *http.Request, name string, query reportQuery) {
+	query.workers = []string{name}
+	report := h.pool.Report()
+	query.apply(&report)
+	if len(report.Workers) == 0 { // it was unregistered meanwhile
+		refuse(w, r, http.StatusNotFound, errors.New("the worker is gone"))
+		return
+	}
+
+	writeJSON(w, r, http.StatusAccepted, report.Workers[0])
+}
+
+func refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
+	write(w, r, status, typeText, fmt.Appendf(nil, "%d %s\n", status, err))
+}
+
+// begin does the action on a goroutine of its own, which the end of the request does not end.
+func (a action) begin(ctx context.Context) {
+	a.tell(ctx, zerolog.InfoLevel, fmt.Sprintf("%s asked for by %s", a.verb, a.by))
+	ctx = context.WithoutCancel(ctx)
+	go a.do(ctx)
+}
+
+func (a action) do(ctx context.Context) {
+	bounded, cancel := context.WithTimeout(ctx, outcomeWithin)
+	defer cancel()
+
+	do := a.pool.StopWorker
+	if a.verb == "restart" {
+		do = a.pool.RestartWorker
+	}
+
+	var late *worker.StopError
+	switch err := do(bounded, a.worker); {
+	case err == nil:
+		a.tell(ctx, zerolog.InfoLevel, fmt.Sprintf("%s as asked for by %s", verbs[a.verb], a.by))
+	case errors.As(err, &late):
+		a.tell(ctx, zerolog.WarnLevel, fmt.Sprintf("%s asked for by %s has not ended yet: %v", a.verb, a.by, err))
+	default:
+		a.tell(ctx, zerolog.ErrorLevel, fmt.Sprintf("%s asked for by %s not done: %v", a.verb, a.by, err))
+	}
+}
+
+// tell puts a message into the log, and into the events of the worker's execution, if there is one.
+func (a action) tell(ctx context.Context, level zerolog.Level, message string) {
+	if execution, err := a.pool.Execution(a.worker); err == nil {
+		execution.AddEvent(message)
+	}
+
+	defer func() { _ = recover() }() // a log writer that panics must not end the process
+	zerolog.Ctx(ctx).WithLevel(level).Str("worker", a.worker).Str("action", a.verb).Str("by", a.by).Msg(message)
+}
