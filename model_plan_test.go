@@ -186,6 +186,9 @@ func drawSequence(c choices) *sequencePlan {
 		op := operation{verb: oneOf(c, restartWorker, stopWorker, restartWorker, unregister), bound: oneOf(c, 0, time.Millisecond), worker: c(len(names))}
 		plan.asked = append(plan.asked, op)
 	}
+	if c.chance(40) {
+		plan.quieten()
+	}
 	plan.settle = time.Second
 	if plan.pool.punctual() && !plan.calls() {
 		plan.settle = oneOf(c, time.Second, 5*time.Millisecond, 15*time.Millisecond)
@@ -341,6 +344,25 @@ func drawOperation(c choices, names int, inside bool) operation {
 	return op
 }
 
+// quieten lets nothing use the pool from inside, so that what must happen at the end is certain.
+func (p *sequencePlan) quieten() {
+	quirks := []*quirk{&p.pool.generator, &p.pool.writer, &p.pool.listener, &p.pool.middleware}
+	for _, w := range p.workers {
+		quirks = append(quirks, &w.middleware)
+		if w.schedule != nil {
+			quirks = append(quirks, &w.schedule.quirk)
+		}
+		for i := range w.script {
+			w.script[i].calls = nil
+		}
+	}
+	for _, q := range quirks {
+		if q.kind == calling {
+			q.kind = behaves
+		}
+	}
+}
+
 // calls returns whether the pool is used from inside.
 func (p *sequencePlan) calls() bool {
 	quirks := []quirk{p.pool.generator, p.pool.writer, p.pool.listener, p.pool.middleware}
@@ -392,7 +414,7 @@ func (s *scheduleSpec) due(last, now time.Time) (due time.Time, skipped string) 
 	switch {
 	case n > 1000 && s.quirk.kind == behaves: // an interval keeps its beat
 		if late := now.Sub(due); late > 0 {
-			due = due.Add((late-1).Truncate(s.every) + s.every)
+			due = due.Add((late - 1).Truncate(s.every) + s.every)
 		}
 		return due, "more than 1000"
 	case n > 1000:
