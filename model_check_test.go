@@ -563,7 +563,7 @@ func (w *world) epilogue() {
 		w.violated("the pool does not start again: %v", err)
 		return
 	}
-	time.Sleep(time.Second)
+	time.Sleep(w.plan.settle)
 	if w.plan.again {
 		for i := range w.plan.workers {
 			w.perform(operation{verb: register, worker: i})

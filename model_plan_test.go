@@ -55,6 +55,7 @@ type sequencePlan struct {
 	actors  [][]operation // each is a goroutine that uses the pool
 	early   bool          // whether the workers are options of the pool
 	again   bool          // whether the epilogue restarts each worker
+	settle  time.Duration // how long the epilogue lets the workers run
 	asked   []operation   // overlapping requests of the epilogue, whose last one wins
 }
 
@@ -184,6 +185,13 @@ func drawSequence(c choices) *sequencePlan {
 	for range c(4) {
 		op := operation{verb: oneOf(c, restartWorker, stopWorker, restartWorker, unregister), bound: oneOf(c, 0, time.Millisecond), worker: c(len(names))}
 		plan.asked = append(plan.asked, op)
+	}
+	if c.chance(40) {
+		plan.quieten()
+	}
+	plan.settle = time.Second
+	if plan.pool.punctual() && !plan.calls() {
+		plan.settle = oneOf(c, time.Second, 5*time.Millisecond, 15*time.Millisecond)
 	}
 
 	return plan
@@ -334,6 +342,25 @@ func drawOperation(c choices, names int, inside bool) operation {
 	}
 
 	return op
+}
+
+// quieten lets nothing use the pool from inside, so that what must happen at the end is certain.
+func (p *sequencePlan) quieten() {
+	quirks := []*quirk{&p.pool.generator, &p.pool.writer, &p.pool.listener, &p.pool.middleware}
+	for _, w := range p.workers {
+		quirks = append(quirks, &w.middleware)
+		if w.schedule != nil {
+			quirks = append(quirks, &w.schedule.quirk)
+		}
+		for i := range w.script {
+			w.script[i].calls = nil
+		}
+	}
+	for _, q := range quirks {
+		if q.kind == calling {
+			q.kind = behaves
+		}
+	}
 }
 
 // calls returns whether the pool is used from inside.
@@ -527,7 +554,7 @@ func (p *sequencePlan) String() string {
 		fmt.Fprintf(&text, "actor %d: %v\n", i, operations)
 	}
 
-	fmt.Fprintf(&text, "epilogue: again=%v %v\n", p.again, p.asked)
+	fmt.Fprintf(&text, "epilogue: again=%v settle=%s %v\n", p.again, p.settle, p.asked)
 
 	return text.String()
 }

@@ -47,7 +47,7 @@ func TestModel(t *testing.T) {
 		first = uint64(time.Now().UnixNano())
 	}
 	if n == 0 && raceEnabled {
-		n = 300
+		n = 500
 	} else if n == 0 {
 		n = 1000
 	}
