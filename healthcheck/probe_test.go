@@ -137,3 +137,27 @@ func TestWorkerProbeName(t *testing.T) {
 	assert.Same(t, probe, probe.SetName("jobs"))
 	assert.Equal(t, "jobs", probe.Name())
 }
+
+func TestNamesOfProbes(t *testing.T) {
+	pool := worker.NewWorkerPool()
+	probe, liveness, readiness := workerhealthcheck.NewWorkerProbe(pool), workerhealthcheck.NewWorkerLivenessProbe(pool), workerhealthcheck.NewWorkerReadinessProbe(pool)
+	assert.Equal(t, []string{"worker", "worker-liveness", "worker-readiness"}, []string{probe.Name(), liveness.Name(), readiness.Name()})
+	assert.Equal(t, []string{"a", "b", "c"}, []string{probe.SetName("a").Name(), liveness.SetName("b").Name(), readiness.SetName("c").Name()})
+}
+
+func TestFailingWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := worker.NewWorkerPool(worker.WithWorker(workers.NewErrorWorker(), worker.WithStopPoolOnFailure()))
+		liveness, readiness := workerhealthcheck.NewWorkerLivenessProbe(pool), workerhealthcheck.NewWorkerReadinessProbe(pool)
+		failing, ok := liveness.Failing()
+		assert.True(t, ok)
+		assert.Empty(t, failing)
+		_, ok = readiness.Failing()
+		assert.False(t, ok, "not started")
+
+		require.Error(t, pool.Run(t.Context()))
+		failing, ok = liveness.Failing()
+		assert.False(t, ok)
+		assert.Equal(t, map[string]worker.WorkerStatus{"ErrorWorker": worker.Error}, failing)
+	})
+}
