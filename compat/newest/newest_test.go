@@ -18,6 +18,7 @@ import (
 	_ "github.com/ankorstore/yokai/worker/examples/recipes"
 	_ "github.com/ankorstore/yokai/worker/healthcheck"
 	_ "github.com/ankorstore/yokai/worker/workerhttp"
+	_ "github.com/google/uuid"
 	_ "github.com/prometheus/client_golang/prometheus"
 	_ "github.com/prometheus/client_model/go"
 	_ "github.com/rs/zerolog"
