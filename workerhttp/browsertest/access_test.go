@@ -95,7 +95,7 @@ func TestLiveRegionIsNotChatty(t *testing.T) {
 	s := serveEveryStatus(t)
 	b := open(t, s.url(), desktop)
 	b.untilLoaded(len(statuses))
-	assert.Equal(t, "3 workers need attention: 1 stuck, 1 gave up, 1 failing", b.text("#live"))
+	assert.Equal(t, "4 workers need attention: 1 stuck, 1 gave up, 1 failing, 1 not ready", b.text("#live"))
 
 	eval[string](b, `window.said = 0; new MutationObserver(() => said++).observe(document.querySelector("#live"), {childList: true}); ""`)
 	b.refreshes(3)

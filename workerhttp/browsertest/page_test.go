@@ -114,9 +114,9 @@ func TestOverview(t *testing.T) {
 	assert.Equal(t, map[string]string{
 		"running": "2", "waiting": "1", "stuck": "1", "error": "1", "pending": "0", "deferred": "1", "success": "1", "stopped": "1", "unknown": "1",
 	}, counts)
-	assert.Equal(t, "3 workers need attention: 1 stuck, 1 gave up, 1 failing", b.text("#headline"))
-	assert.Equal(t, "1 stuck, 1 gave up, 1 failing · Workers", eval[string](b, "document.title"))
-	assert.Equal(t, "started", eval[string](b, `document.querySelector("#pool").textContent`))
+	assert.Equal(t, "4 workers need attention: 1 stuck, 1 gave up, 1 failing, 1 not ready", b.text("#headline"))
+	assert.Equal(t, "1 stuck, 1 gave up, 1 failing, 1 not ready · Workers", eval[string](b, "document.title"))
+	assert.Equal(t, "started, not live, not ready", eval[string](b, `document.querySelector("#pool").textContent`))
 	assert.Equal(t, "9 workers, worst first", b.text("#shown"))
 	assert.Regexp(t, `^as of \d\d:\d\d:\d\d [+−]\d\d:\d\d$`, b.text("#updated"))
 }

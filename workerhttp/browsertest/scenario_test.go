@@ -44,6 +44,11 @@ func serveEveryStatus(t *testing.T) *service {
 	s := serve(t, pool)
 	t.Cleanup(func() { close(release) }) // before the pool is stopped
 
+	require.Eventually(t, func() bool {
+		sweeper, err := pool.Execution("session-sweeper")
+
+		return err == nil && sweeper.Status() == worker.Running
+	}, 10*time.Second, time.Millisecond)
 	require.NoError(t, pool.StopWorker(context.Background(), "session-sweeper"))
 	require.Eventually(t, func() bool {
 		execution := pool.Executions()
