@@ -161,8 +161,23 @@ func (s *service) lastLine() string {
 }
 
 // newServicePool returns the service's own pool, which indexes one file and
-// checks the metrics at url.
+// checks the metrics at url, with a worker that is ready at once in place of
+// the HTTP server.
 func newServicePool(t *testing.T, url string) *worker.WorkerPool {
+	t.Helper()
+
+	return newUnservedPool(t, url).Register(worker.NewWorkerRegistration(
+		worker.NewFuncWorker(serverName, func(ctx context.Context) error {
+			<-ctx.Done()
+
+			return ctx.Err()
+		}),
+		worker.WithStopStage(1),
+	))
+}
+
+// newUnservedPool returns the service's own pool without its HTTP server.
+func newUnservedPool(t *testing.T, url string) *worker.WorkerPool {
 	t.Helper()
 
 	dir := writeTree(t, map[string]string{"a.go": "a\n"})

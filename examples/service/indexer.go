@@ -34,7 +34,8 @@ func (x *indexer) Name() string {
 }
 
 // Run indexes the tree and writes the index. It fails if the root of the tree
-// cannot be read or the index cannot be written. When ctx is done it returns
+// cannot be read or the index cannot be written. It is ready once the index is
+// written, and not while it walks. When ctx is done it returns
 // ctx's error within 100 ms, as long as single reads of the file system take
 // less than that; the index is then as it was before.
 func (x *indexer) Run(ctx context.Context) (err error) {
@@ -56,6 +57,8 @@ func (x *indexer) Run(ctx context.Context) (err error) {
 	if err := walk.index.write(ctx, x.out); err != nil {
 		return err
 	}
+
+	worker.Ready(ctx)
 
 	logger.Info().
 		Any("totals", walk.index.Totals).

@@ -2,22 +2,26 @@
 // library writes one. Its input is on every machine that has Go: the source
 // tree of Go itself.
 //
-// It runs four workers:
+// It runs six workers:
 //
 //   - indexer counts the files, lines and bytes of a source tree by extension,
 //     and writes them to a JSON file; its heartbeat tells a walk that hangs
-//     from one that is long;
+//     from one that is long, and it is ready once the index is there;
 //   - sampler logs goroutines, heap and garbage collection pauses every second;
-//   - selfcheck gets the service's own /metrics every second; when the answer
-//     is wrong it fails, and the pool runs it again after a growing backoff;
+//   - http serves what is below; the others are stopped before it;
+//   - selfcheck gets the service's own /metrics every second, once http serves
+//     them; when the answer is wrong it fails, and the pool runs it again after
+//     a growing backoff;
+//   - checker reads the index again by a schedule;
 //   - flaky fails once, panics once, and then runs on.
 //
 // Over HTTP it serves a status page of the workers at /, their report at
 // /report, probes at /livez and /readyz, and /metrics. It logs to standard
 // error, and with -trace writes its spans to standard output, one JSON object
-// per line. It ends on Ctrl-C, on SIGTERM, or after -duration. The exit status is 1 when a worker has failed for
-// good, one has not stopped in time or the service could not start, with the
-// reason on the last line, and 2 when the command line is wrong.
+// per line. It ends on Ctrl-C, on SIGTERM, or after -duration. The exit status
+// is 1 when a worker has failed for good, one has not stopped in time or the
+// service could not start, with the reason on the last line, and 2 when the
+// command line is wrong.
 //
 //	go run ./examples/service -duration 10s
 package main

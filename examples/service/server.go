@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"net"
@@ -15,10 +14,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/rs/zerolog"
 )
 
 const (
+	serverName = "http"
+
+	// serverReadyWithin bounds how long the server may take to serve. It has its
+	// listener already, so that is no time at all.
+	serverReadyWithin = 5 * time.Second
+
 	metricsPath = "/metrics"
 
 	// readHeaderTimeout bounds how long a client may take to send a request's
@@ -29,62 +33,64 @@ const (
 	drainTimeout = 5 * time.Second
 )
 
-// server serves what the service tells about itself over HTTP.
+// server is a worker that serves HTTP on a listener. It runs once, as the
+// listener is closed with it.
 type server struct {
-	http *http.Server
-	done chan error // receives why serving ended; holds 1, so that the sender never blocks
+	listener net.Listener
+	handler  http.Handler
 }
 
-// startServer serves the pool's [newHandler] on listener until stop is called,
-// and logs the address. If serving ends for another reason it calls failed with
-// it. It does not keep ctx for requests: a request under way when ctx ends is
-// answered.
-func startServer(
-	ctx context.Context,
-	listener net.Listener,
-	pool *worker.WorkerPool,
-	failed context.CancelCauseFunc,
-) *server {
-	logger := zerolog.Ctx(ctx)
-	s := &server{
-		http: &http.Server{
-			Handler:           newHandler(pool),
-			ReadHeaderTimeout: readHeaderTimeout,
-			ErrorLog:          log.New(logger, "", 0),
+func newServer(listener net.Listener, handler http.Handler) *server {
+	return &server{listener: listener, handler: handler}
+}
+
+// Name returns the name of the worker.
+func (s *server) Name() string {
+	return serverName
+}
+
+// Run serves until ctx is done, and then waits for the requests being answered,
+// no longer than [drainTimeout]. It is ready once it serves. It fails if serving
+// ends by itself. It does not keep ctx for requests: one under way when ctx ends
+// is answered.
+func (s *server) Run(ctx context.Context) error {
+	logger := worker.CtxLogger(ctx)
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ErrorLog:          log.New(logger, "", 0),
+		BaseContext: func(net.Listener) context.Context {
+			worker.Ready(ctx) // it accepts connections now
+
+			return context.Background()
 		},
-		done: make(chan error, 1),
 	}
 
-	go s.serve(listener, failed)
-	logger.Info().Str("url", serviceURL(listener.Addr(), "/")).Msg("listening")
+	logger.Info().Str("url", serviceURL(s.listener.Addr(), "/")).Msg("listening")
 
-	return s
-}
+	done := make(chan error, 1) // holds 1, so that the sender never blocks
+	go func() { done <- server.Serve(s.listener) }()
 
-func (s *server) serve(listener net.Listener, failed context.CancelCauseFunc) {
-	err := s.http.Serve(listener)
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	} else {
-		err = fmt.Errorf("serving HTTP failed: %w", err)
-		failed(err)
+	select {
+	case err := <-done:
+		return fmt.Errorf("serving HTTP failed: %w", err)
+	case <-ctx.Done():
+		drain(ctx, server)
+		<-done
+
+		return ctx.Err()
 	}
-
-	s.done <- err
 }
 
-// stop waits for the requests being answered, no longer than [drainTimeout],
-// and then for serving to end. The error tells why serving ended by itself.
-func (s *server) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+// drain ends serving. What is still open after [drainTimeout] is a slow reader,
+// and not a failure of the server's.
+func drain(ctx context.Context, server *http.Server) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 
-	if s.http.Shutdown(ctx) != nil {
-		// What is still open is a slow reader, not a failure of ours.
-		_ = s.http.Close()
+	if server.Shutdown(ctx) != nil {
+		_ = server.Close()
 	}
-
-	return <-s.done
 }
 
 // newHandler serves the metrics of the Go runtime, the process and the workers,

@@ -50,3 +50,45 @@ func TestServiceURL(t *testing.T) {
 		assert.Equal(t, want, serviceURL(tcp, metricsPath))
 	}
 }
+
+func TestServerIsReadyOnceItServesAndDrains(t *testing.T) {
+	t.Parallel()
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+
+	requested, release := make(chan struct{}), make(chan struct{})
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(requested)
+		<-release
+		w.WriteHeader(http.StatusTeapot)
+	})
+	pool := worker.NewWorkerPool(worker.WithWorker(newServer(listener, handler), worker.WithReadiness(serverReadyWithin)))
+	require.NoError(t, pool.Start(t.Context()))
+	require.NoError(t, pool.WaitReady(t.Context()))
+
+	answered := make(chan int, 1)
+
+	go func() {
+		defer close(answered)
+
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		if response, err := client.Get(serviceURL(listener.Addr(), "/")); err == nil {
+			answered <- response.StatusCode
+			_ = response.Body.Close()
+		}
+	}()
+
+	<-requested
+
+	stopped := make(chan error, 1)
+	go func() { stopped <- pool.Stop() }()
+
+	execution, err := pool.Execution(serverName)
+	require.NoError(t, err)
+	assert.Equal(t, worker.Running, execution.Status(), "until the request is answered")
+	close(release)
+	require.NoError(t, <-stopped)
+	assert.Equal(t, http.StatusTeapot, <-answered)
+	assert.Equal(t, worker.Stopped, execution.Status())
+}

@@ -23,10 +23,13 @@ var errDurationPassed = errors.New("the -duration has passed")
 // that takes longer names those that hang.
 const stopTimeout = 10 * time.Second
 
+// readerStopTimeout bounds how long one that reads files, which can hang, may
+// hold up the end of the HTTP server. It leaves that its [drainTimeout].
+const readerStopTimeout = 4 * time.Second
+
 // serve runs the service until ctx is done, the duration of cfg has passed or
-// HTTP cannot be served any more. It then stops the workers, after them the
-// HTTP server, and returns why the service or its workers failed; nil if none
-// did. Whatever prevents a start is returned before any worker has run.
+// HTTP cannot be served any more. It then stops the workers, the HTTP server
+// last, and returns why the service or its workers failed; nil if none did. Whatever prevents a start is returned before any worker has run.
 func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	if err := cfg.resolve(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -60,7 +63,8 @@ func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	return servePool(newLogger(stderr).WithContext(ctx), pool, listener)
 }
 
-// newPool returns the pool of the service's workers, not yet started.
+// newPool returns the pool of the service's workers but the HTTP server, which
+// serves what the pool tells: [servePool] adds it.
 func newPool(cfg config, metricsURL string, provider trace.TracerProvider) (*worker.WorkerPool, error) {
 	return worker.NewDefaultWorkerPoolFactory().Create(
 		worker.WithGlobalStopTimeout(stopTimeout),
@@ -68,10 +72,17 @@ func newPool(cfg config, metricsURL string, provider trace.TracerProvider) (*wor
 
 		// What the service is for ends it where it fails: else it would go on
 		// live and never ready again, and nobody would restart it.
-		worker.WithWorker(newIndexer(cfg.dir, cfg.out), worker.WithHeartbeat(indexerHeartbeat), worker.WithStopPoolOnFailure()),
+		worker.WithWorker(
+			newIndexer(cfg.dir, cfg.out),
+			worker.WithHeartbeat(indexerHeartbeat), // of no progress, however long the walk takes
+			worker.WithReadiness(0),
+			worker.WithStopTimeout(readerStopTimeout),
+			worker.WithStopPoolOnFailure(),
+		),
 		worker.WithWorker(worker.NewPeriodicWorker(samplerName, samplerInterval, newSampler().sample), worker.WithStopPoolOnFailure()),
 		worker.WithWorker(
 			worker.NewPeriodicWorker(selfcheckName, selfcheckInterval, newSelfcheck(metricsURL).check),
+			worker.WithDependsOn(serverName),
 			worker.WithMaxExecutionsAttempts(selfcheckAttempts),
 			worker.WithBackoff(worker.ExponentialBackoff(selfcheckMinBackoff, selfcheckMaxBackoff)),
 			worker.WithHealthyAfter(selfcheckHealthyAfter),
@@ -91,25 +102,27 @@ func checkerOf(file string) worker.WorkerPoolOption {
 		worker.NewFuncWorker(checkerName, newChecker(file).check),
 		worker.WithSchedule(worker.Every(checkerInterval)),
 		worker.WithAttemptTimeout(checkerTimeout),
+		worker.WithStopTimeout(readerStopTimeout),
 		worker.WithMaxExecutionsAttempts(checkerAttempts),
 		worker.WithBackoff(worker.ConstantBackoff(checkerBackoff)),
 	)
 }
 
-// servePool runs pool until ctx is done, and serves HTTP on listener until the
-// pool has stopped. It closes listener.
+// servePool runs pool and a server of what it tells until ctx is done or one of
+// them has failed for good. It closes listener.
 func servePool(ctx context.Context, pool *worker.WorkerPool, listener net.Listener) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	defer listener.Close() // where the server has not run
 
-	// Without /metrics the service is of no use, so its failure stops the pool.
-	server := startServer(ctx, listener, pool, cancel)
-	runErr := runPool(ctx, pool)
-	// The server goes last: the workers' final counts are there to be
-	// scraped, and selfcheck never sees it gone.
-	stopErr := server.stop()
+	pool.Register(worker.NewWorkerRegistration(
+		newServer(listener, newHandler(pool)),
+		worker.WithReadiness(serverReadyWithin),
+		// It goes last: the workers' final counts are there to be scraped.
+		worker.WithStopStage(1),
+		// Without /metrics the service is of no use.
+		worker.WithStopPoolOnFailure(),
+	))
 
-	return errors.Join(runErr, stopErr)
+	return runPool(ctx, pool)
 }
 
 // runPool runs pool until ctx is done, and logs the cause of that. The error

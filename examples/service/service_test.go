@@ -27,7 +27,8 @@ func TestServiceEndsAfterItsDuration(t *testing.T) {
 	assert.Empty(t, s.stdout.String(), "spans were not asked for")
 
 	for _, text := range []string{
-		"listening url=http://127.0.0.1:",
+		"listening",
+		"url=http://127.0.0.1:",
 		"indexed",
 		"runtime sample",
 		"metrics are served",
@@ -103,7 +104,7 @@ func TestServiceFailsIfServingEnds(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 
-	pool := newServicePool(t, serviceURL(listener.Addr(), metricsPath))
+	pool := newUnservedPool(t, serviceURL(listener.Addr(), metricsPath))
 	logs := newOutput()
 	ended := make(chan error)
 
@@ -111,8 +112,8 @@ func TestServiceFailsIfServingEnds(t *testing.T) {
 
 	logs.waitFor(t, "recovered, running on")
 	require.NoError(t, listener.Close())
-	assert.ErrorContains(t, <-ended, "serving HTTP failed: accept tcp ")
-	assert.Contains(t, logs.String(), "stopping cause=\"serving HTTP failed")
+	assert.ErrorContains(t, <-ended, "worker http: serving HTTP failed: accept tcp ")
+	assert.Contains(t, logs.String(), `on cancellation cause="worker http: serving HTTP failed`)
 }
 
 func TestRunPoolNamesEachFailedWorkerInOrder(t *testing.T) {
@@ -149,7 +150,7 @@ func TestRunPoolNamesAWorkerThatDoesNotStop(t *testing.T) {
 				<-release
 
 				return nil
-			})),
+			}), worker.WithStopTimeout(readerStopTimeout)),
 			worker.NewWorkerRegistration(failing{"other"}),
 		)
 
@@ -203,4 +204,62 @@ func countIndependently(t *testing.T, root string) tally {
 	}))
 
 	return sum
+}
+
+// A dependent waits for the server, and the pool is ready once the index is there too.
+func TestServiceIsReadyOnceItServesAndHasAnIndex(t *testing.T) {
+	t.Parallel()
+
+	url := newMetricsServer(t, alwaysGood)
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, logs := loggingContext(t)
+		pool := newUnservedPool(t, url)
+		x := indexerOf(t, pool)
+		walking := make(chan struct{})
+		x.open = func(name string) (fs.ReadDirFile, error) {
+			if name == x.dir {
+				<-walking
+			}
+
+			return openOS(name)
+		}
+
+		listening := make(chan struct{})
+		pool.Register(worker.NewWorkerRegistration(
+			worker.NewFuncWorker(serverName, func(ctx context.Context) error {
+				<-listening
+				worker.Ready(ctx)
+				<-ctx.Done()
+
+				return ctx.Err()
+			}),
+			worker.WithReadiness(serverReadyWithin),
+			worker.WithStopStage(1),
+		))
+		require.NoError(t, pool.Start(ctx))
+
+		waited := make(chan error, 1)
+		go func() { waited <- pool.WaitReady(ctx) }()
+
+		time.Sleep(serverReadyWithin - 1)
+		assert.Equal(t, map[string]worker.WorkerStatus{
+			indexerName: worker.Running, serverName: worker.Running, selfcheckName: worker.Pending,
+		}, pool.Health().NotReady)
+		assert.Zero(t, logs.count(`"message":"metrics are served"`))
+
+		close(listening)
+		time.Sleep(2 * time.Second)
+		assert.Equal(t, map[string]worker.WorkerStatus{indexerName: worker.Running}, pool.Health().NotReady)
+		assert.NotZero(t, logs.count(`"message":"metrics are served"`))
+		assert.Empty(t, waited)
+
+		close(walking)
+		require.NoError(t, <-waited)
+
+		execution, err := pool.Execution(indexerName)
+		require.NoError(t, err)
+		assert.True(t, execution.HasEvent("ready"))
+		require.NoError(t, pool.Stop())
+	})
 }
