@@ -263,3 +263,31 @@ func TestServiceIsReadyOnceItServesAndHasAnIndex(t *testing.T) {
 		require.NoError(t, pool.Stop())
 	})
 }
+
+// A file system that hangs does not keep the server from its end: the error names the indexer alone.
+func TestServiceEndsTheServerBesideAnIndexerThatHangs(t *testing.T) {
+	t.Parallel()
+
+	url := newMetricsServer(t, alwaysGood)
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+
+		release := make(chan struct{})
+		defer close(release)
+
+		pool := newServicePool(t, url)
+		indexerOf(t, pool).open = func(name string) (fs.ReadDirFile, error) {
+			<-release
+
+			return openOS(name)
+		}
+
+		err := runPool(ctx, pool)
+		var stopped *worker.StopError
+		require.ErrorAs(t, err, &stopped)
+		require.Len(t, stopped.Workers, 1, err)
+		assert.Equal(t, indexerName, stopped.Workers[0].Name)
+	})
+}
