@@ -22,7 +22,7 @@ func TestServiceEndsAfterItsDuration(t *testing.T) {
 	dir := filepath.Join(goroot(t), "src", "net")
 	out := filepath.Join(t.TempDir(), "index.json")
 
-	s := startService(t, "-duration", "1s", "-addr", "127.0.0.1:0", "-dir", dir, "-out", out)
+	s := startService(t, "-duration", "2s", "-addr", "127.0.0.1:0", "-dir", dir, "-out", out)
 	require.Equal(t, exitOK, s.wait(), s.stderr)
 	assert.Empty(t, s.stdout.String(), "spans were not asked for")
 
