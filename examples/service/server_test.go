@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/stretchr/testify/assert"
@@ -84,9 +85,19 @@ func TestServerIsReadyOnceItServesAndDrains(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- pool.Stop() }()
 
+	// It takes no connections any more, and waits for the answer.
+	require.Eventually(t, func() bool {
+		connection, err := net.Dial("tcp", listener.Addr().String())
+		if err == nil {
+			_ = connection.Close()
+		}
+
+		return err != nil
+	}, drainTimeout, time.Millisecond)
+
 	execution, err := pool.Execution(serverName)
 	require.NoError(t, err)
-	assert.Equal(t, worker.Running, execution.Status(), "until the request is answered")
+	assert.Equal(t, worker.Running, execution.Status())
 	close(release)
 	require.NoError(t, <-stopped)
 	assert.Equal(t, http.StatusTeapot, <-answered)

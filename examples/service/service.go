@@ -29,7 +29,8 @@ const readerStopTimeout = 4 * time.Second
 
 // serve runs the service until ctx is done, the duration of cfg has passed or
 // HTTP cannot be served any more. It then stops the workers, the HTTP server
-// last, and returns why the service or its workers failed; nil if none did. Whatever prevents a start is returned before any worker has run.
+// last, and returns why the service or its workers failed; nil if none did.
+// Whatever prevents a start is returned before any worker has run.
 func serve(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	if err := cfg.resolve(ctx); err != nil {
 		if ctx.Err() != nil {

@@ -22,7 +22,7 @@ func TestServiceEndsAfterItsDuration(t *testing.T) {
 	dir := filepath.Join(goroot(t), "src", "net")
 	out := filepath.Join(t.TempDir(), "index.json")
 
-	s := startService(t, "-duration", "1s", "-addr", "127.0.0.1:0", "-dir", dir, "-out", out)
+	s := startService(t, "-duration", "2s", "-addr", "127.0.0.1:0", "-dir", dir, "-out", out)
 	require.Equal(t, exitOK, s.wait(), s.stderr)
 	assert.Empty(t, s.stdout.String(), "spans were not asked for")
 
@@ -261,5 +261,33 @@ func TestServiceIsReadyOnceItServesAndHasAnIndex(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, execution.HasEvent("ready"))
 		require.NoError(t, pool.Stop())
+	})
+}
+
+// A file system that hangs does not keep the server from its end: the error names the indexer alone.
+func TestServiceEndsTheServerBesideAnIndexerThatHangs(t *testing.T) {
+	t.Parallel()
+
+	url := newMetricsServer(t, alwaysGood)
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+
+		release := make(chan struct{})
+		defer close(release)
+
+		pool := newServicePool(t, url)
+		indexerOf(t, pool).open = func(name string) (fs.ReadDirFile, error) {
+			<-release
+
+			return openOS(name)
+		}
+
+		err := runPool(ctx, pool)
+		var stopped *worker.StopError
+		require.ErrorAs(t, err, &stopped)
+		require.Len(t, stopped.Workers, 1, err)
+		assert.Equal(t, indexerName, stopped.Workers[0].Name)
 	})
 }
