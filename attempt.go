@@ -57,11 +57,14 @@ type outcome struct {
 	detail
 }
 
+// leftByGoexit is the outcome of an attempt that neither returned nor panicked.
+var leftByGoexit = outcome{kind: TransitionGoexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
+
 // runAttempt runs the worker once, in a context that ends with the attempt.
 func (s *supervisor) runAttempt() {
 	s.next = (*supervisor).settle
 	s.used = true
-	s.outcome = outcome{kind: TransitionGoexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
+	s.outcome = leftByGoexit
 	a := s.attempt
 	defer s.leaveAttempt(a)
 
@@ -101,8 +104,15 @@ func (a *attempt) execute() {
 	} else {
 		err = a.runWrapped(middlewares)
 	}
-	a.supervisor.outcome = a.judge(err)
+	a.conclude(err)
 	returned = true
+}
+
+// conclude is not inlined for the size of its frame: an idle worker should fit into the smallest stack.
+//
+//go:noinline
+func (a *attempt) conclude(err error) {
+	a.supervisor.outcome = a.judge(err)
 }
 
 // judge returns the outcome of an attempt that returned err. It asks why the context ended, and whether the worker was told to stop,
