@@ -660,6 +660,7 @@ func (w *world) checkDelay() {
 	alive := slices.Collect(maps.Values(w.current))
 	w.mu.Unlock()
 	w.stopForGood()
+	synctest.Wait() // for those who note when they were told
 	if !started || w.plan.calls() || w.plan.pool.stopTimeout > 0 {
 		return
 	}
