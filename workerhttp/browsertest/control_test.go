@@ -115,8 +115,8 @@ func TestRestartOfAWorkerThatFailsAgain(t *testing.T) {
 }
 
 // What the service says against it is told, and what it only may say some day too.
+// Not parallel: it says when an answer comes, and a page that is starved beside many others takes it for an older one.
 func TestActionsThatAreNotDone(t *testing.T) {
-	t.Parallel()
 	one := func(more fields) pool {
 		return pool{head: fields{"control": true}, workers: []fields{worked("a", "running", more)}}
 	}
