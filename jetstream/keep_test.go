@@ -24,9 +24,10 @@ func TestLongHandlersKeepTheirMessages(t *testing.T) {
 			conn, js := connect(t, startServer(t).ClientURL())
 			naks := advisories(t, conn, "MSG_NAKED")
 			consumer := newStream(t, js, config)
-			var calls atomic.Int32
+			var calls, deliveries atomic.Int64
 			finished := make(chan struct{}, 400)
-			run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+			run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
+				deliveries.Add(int64(attemptOf(msg).number))
 				if calls.Add(1) == 100 { // what is behind it has been prefetched
 					<-time.After(3 * time.Second)
 				}
@@ -39,10 +40,8 @@ func TestLongHandlersKeepTheirMessages(t *testing.T) {
 
 			collect(t, finished, 200)
 			settled(t, consumer)
-			info, err := consumer.Info(t.Context())
-			require.NoError(t, err)
 			assert.Empty(t, finished, "nothing was handled twice")
-			assert.EqualValues(t, 200+len(naks), info.Delivered.Consumer, "nothing was redelivered but the surplus, which was handed back")
+			assert.EqualValues(t, 200+len(naks), deliveries.Load(), "nothing was redelivered but the surplus, which was handed back")
 		})
 	}
 }
