@@ -18,9 +18,9 @@ type attempt struct {
 	cancel          context.CancelCauseFunc
 	id              string
 	number          int
-	native          bool // it sees the end of Start's context at once
-	startedAt       time.Time
-	watch           *watch // nil if no option asks for one
+	native          bool      // it sees the end of Start's context at once
+	startedAt       time.Time // zero if nobody asks
+	watch           *watch    // nil if no option asks for one
 
 	logger   atomic.Pointer[context.Context] // carries the logger of the attempt, and nothing else; made when it is asked for
 	said     atomic.Bool                     // that it is ready
@@ -32,7 +32,7 @@ type attempt struct {
 
 // newAttempt makes the attempt that s is about to begin.
 func newAttempt(s *supervisor) *attempt {
-	a := &attempt{supervisor: s, id: s.id, number: s.number, startedAt: time.Now(), native: s.endsWithStart()}
+	a := &attempt{supervisor: s, id: s.id, number: s.number, native: s.endsWithStart()}
 	parent := s.generation.detached
 	if a.native {
 		parent = s.generation.ctx
@@ -57,8 +57,10 @@ type outcome struct {
 	detail
 }
 
-// leftByGoexit is the outcome of an attempt that neither returned nor panicked.
-var leftByGoexit = outcome{kind: TransitionGoexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
+var (
+	leftByGoexit = outcome{kind: TransitionGoexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
+	success      = outcome{kind: TransitionSucceeded}
+)
 
 // runAttempt runs the worker once, in a context that ends with the attempt.
 func (s *supervisor) runAttempt() {
@@ -69,6 +71,7 @@ func (s *supervisor) runAttempt() {
 	defer s.leaveAttempt(a)
 
 	if s.plan.options.watched() {
+		a.startedAt = time.Now()
 		a.watch = newWatch(a)
 		defer a.watch.end()
 	}
@@ -81,7 +84,7 @@ func (s *supervisor) leaveAttempt(a *attempt) {
 	s.attempt = nil
 	s.mu.Unlock()
 
-	s.outcome.healthy = a.healthy(time.Now())
+	s.outcome.healthy = s.plan.options.HealthyAfter > 0 && a.healthy(time.Now())
 	if span := a.span.Load(); span != nil {
 		s.trace = idsOf(*span)
 	}
@@ -104,41 +107,41 @@ func (a *attempt) execute() {
 	} else {
 		err = a.runWrapped(middlewares)
 	}
-	a.conclude(err)
+	a.judge(err, &a.supervisor.outcome)
 	returned = true
 }
 
-// conclude is not inlined for the size of its frame: an idle worker should fit into the smallest stack.
-//
-//go:noinline
-func (a *attempt) conclude(err error) {
-	a.supervisor.outcome = a.judge(err)
-}
-
-// judge returns the outcome of an attempt that returned err. It asks why the context ended, and whether the worker was told to stop,
+// judge sets the outcome of an attempt that returned err. It asks why the context ended, and whether the worker was told to stop,
 // before what err is.
-func (a *attempt) judge(err error) outcome {
-	s := a.supervisor
+func (a *attempt) judge(err error, o *outcome) {
 	cause := a.failedBefore()
 
-	switch told := a.Err() != nil && a.isTold(); {
+	switch {
 	case cause != nil:
 		err = because(cause, err)
 	case err == nil:
-		return outcome{kind: TransitionSucceeded}
-	case told && (isErrorOf(a, err) || s.plan.options.isStop(err)):
-		return outcome{kind: TransitionCancelled, detail: detail{cause: context.Cause(a)}}
+		*o = success
+		return
+	case a.isTold() && a.Err() != nil && (isErrorOf(a, err) || a.supervisor.plan.options.isStop(err)):
+		o.kind, o.detail = TransitionCancelled, detail{cause: context.Cause(a)}
+		return
 	}
 	if caught, ok := err.(*PanicError); ok && caught == a.panicked.Load() {
-		return panickedWith(caught)
+		*o = panickedWith(caught)
+		return
 	}
 
-	return outcome{kind: TransitionFailed, permanent: isPermanent(err), detail: detail{err: err, text: textOf(err)}}
+	permanent, text := isPermanent(err), textOf(err) // these may not return
+	o.kind, o.permanent, o.err, o.text = TransitionFailed, permanent, err, text
 }
 
 // failedBefore returns why the attempt has failed whatever it returns, nil if it has not: it ran for too long, or was not ready or
 // silent for too long, and nobody had told it to stop before.
 func (a *attempt) failedBefore() error {
+	if a.watch == nil {
+		return nil
+	}
+
 	switch overran, cause := a.watch.overran(), context.Cause(a); {
 	case overran:
 		return ErrAttemptTimeout

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -205,7 +204,7 @@ func (e *WorkerExecution) AddEvent(message string) *WorkerExecution {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	e.events.add(event{executionID: e.id, at: time.Now(), particular: kept(message), numbered: numbered{kind: byHand}})
+	e.events.add(e.id, time.Now(), message, numbered{kind: byHand})
 
 	return e
 }
@@ -222,16 +221,35 @@ func (e *WorkerExecution) apply(s *supervisor, k TransitionKind, at time.Time, d
 	e.nextAttemptAt = d.due
 	e.gaveUp = s.gaveUp
 	if s.status != e.status {
-		e.status, e.since = s.status, at
+		e.status = s.status
+		e.since = at
 	}
 	if d.stack != "" {
 		e.lastStack = d.stack
 	}
 
+	e.noteAttempt(k, at, s.newRun)
+	if s.status == Error && d.err != nil {
+		e.noteError(d, at)
+	}
+	e.readiness.note(k, e.stopCause != nil)
+	becameReady = !e.readiness.was && e.readyLocked()
+	e.readiness.was = e.readiness.was || becameReady
+	e.events.add(s.id, at, d.text, s.numbered(k))
+	_, after := e.healthLocked(false)
+
+	return before != after || s.gaveUp, becameReady
+}
+
+// noteAttempt notes that an attempt begins or ends, and what that says of a schedule's run.
+func (e *WorkerExecution) noteAttempt(k TransitionKind, at time.Time, newRun bool) {
 	switch {
 	case k == TransitionStarting:
-		e.startedAt, e.endedAt = at, time.Time{}
-		e.beginAttempt(at, s.newRun)
+		e.startedAt = at
+		e.endedAt = time.Time{}
+		if e.options.Schedule != nil {
+			e.beginAttempt(at, newRun)
+		}
 	case k.endsAttempt():
 		e.endedAt = at
 		if k == TransitionSucceeded {
@@ -239,16 +257,16 @@ func (e *WorkerExecution) apply(s *supervisor, k TransitionKind, at time.Time, d
 		}
 		e.endAttempt()
 	}
-	if s.status == Error && d.err != nil {
-		e.lastError, e.lastErrorText, e.lastErrorAt = d.err, kept(cmp.Or(d.errText, d.text)), at
-	}
-	e.readiness.note(k, e.stopCause != nil)
-	becameReady = !e.readiness.was && e.readyLocked()
-	e.readiness.was = e.readiness.was || becameReady
-	e.events.add(event{executionID: s.id, at: at, particular: kept(d.text), numbered: s.numbered(k)})
-	_, after := e.healthLocked(false)
+}
 
-	return before != after || s.gaveUp, becameReady
+func (e *WorkerExecution) noteError(d *detail, at time.Time) {
+	text := d.errText
+	if text == "" {
+		text = d.text
+	}
+	e.lastError = d.err
+	e.lastErrorText = kept(text)
+	e.lastErrorAt = at
 }
 
 // noteStop notes why the worker was told to stop.

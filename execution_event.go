@@ -65,18 +65,26 @@ type events struct {
 	dropped int
 }
 
-func (e *events) add(one event) {
+func (e *events) add(executionID string, at time.Time, particular string, n numbered) {
+	one := e.next()
+	one.executionID, one.at, one.particular, one.numbered = executionID, at, kept(particular), n
+}
+
+// next returns the place of the next event.
+func (e *events) next() *event {
 	if e.ring == nil {
 		e.ring = make([]event, 0, 2) // room for a worker that starts and ends
 	}
 	if e.max <= 0 || len(e.ring) < e.max {
-		e.ring = append(e.ring, one)
-		return
+		e.ring = append(e.ring, event{})
+		return &e.ring[len(e.ring)-1]
 	}
 
 	e.dropped++
-	e.ring[e.oldest] = one
+	oldest := &e.ring[e.oldest]
 	e.oldest = (e.oldest + 1) % len(e.ring)
+
+	return oldest
 }
 
 // all returns a copy, the oldest first.

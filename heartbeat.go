@@ -73,7 +73,7 @@ func (w *watch) resume() {
 	s := w.a.supervisor
 	if w.heartbeat.stuck {
 		w.heartbeat.stuck = false
-		s.record(TransitionHeartbeatResumed, &detail{})
+		s.record(TransitionHeartbeatResumed, plain)
 	}
 	if s.counts != (counts{}) && w.a.healthy(time.Now()) {
 		w.endRow()

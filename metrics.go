@@ -205,7 +205,7 @@ func (m *WorkerMetrics) IncrementWorkerExecutionError(workerName string) *Worker
 
 func (m *WorkerMetrics) increment(workerName string, c counter) *WorkerMetrics {
 	if m != nil && m.series != nil {
-		m.of(workerName).executions[c].Add(1)
+		m.of(workerName).executions[c].add(1, time.Now())
 	}
 
 	return m

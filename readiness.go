@@ -19,7 +19,7 @@ func Ready(ctx context.Context) {
 	if w := a.watch; w != nil && a.supervisor.plan.options.Readiness {
 		w.do(func() {
 			if a.Err() == nil {
-				a.supervisor.record(TransitionReady, &detail{})
+				a.supervisor.record(TransitionReady, plain)
 			}
 		})
 	}

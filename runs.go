@@ -17,9 +17,6 @@ type runRecord struct {
 
 // beginAttempt notes the begin of an attempt, and of a run where it is the first of that.
 func (e *WorkerExecution) beginAttempt(at time.Time, newRun bool) {
-	if e.options.Schedule == nil {
-		return
-	}
 	if !newRun {
 		run := &e.runs[len(e.runs)-1]
 		run.executionID, run.endedAt, run.status = e.id, time.Time{}, e.status

@@ -150,11 +150,11 @@ func (s *supervisor) skip(n int) {
 func (s *supervisor) endSchedule() {
 	s.next = (*supervisor).finish
 	if s.number == 0 {
-		s.record(TransitionScheduleUnused, &detail{})
+		s.record(TransitionScheduleUnused, plain)
 		return
 	}
 	s.giveUp()
-	s.record(TransitionScheduleEnded, &detail{})
+	s.record(TransitionScheduleEnded, plain)
 }
 
 // failSchedule ends a worker whose schedule misbehaves.

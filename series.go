@@ -34,9 +34,9 @@ type count struct {
 	since atomic.Int64 // in nanoseconds since 1970
 }
 
-func (c *count) Add(n uint64) {
+func (c *count) add(n uint64, at time.Time) {
 	if c.since.Load() == 0 {
-		c.since.CompareAndSwap(0, time.Now().UnixNano())
+		c.since.CompareAndSwap(0, at.UnixNano())
 	}
 	c.n.Add(n)
 }
@@ -56,17 +56,17 @@ func labelPair(name, value string) *dto.LabelPair {
 // count is what record does to the metrics. The gauges are read off the execution instead.
 func (s *workerSeries) count(by *supervisor, k TransitionKind, at time.Time) {
 	if c := transitions[k].counter; c != countNothing {
-		s.executions[c].Add(1)
+		s.executions[c].add(1, at)
 	}
 
 	switch k {
 	case TransitionStarting:
-		s.panics.Add(0) // it counts from now on
-		s.stopTimeouts.Add(0)
+		s.panics.add(0, at) // it counts from now on
+		s.stopTimeouts.add(0, at)
 	case TransitionSucceeded:
 		s.lastSuccess.Store(at.UnixNano())
 	case TransitionPanicked:
-		s.panics.Add(1)
+		s.panics.add(1, at)
 	}
 	if k.endsAttempt() {
 		s.durations.observe(at.Sub(by.execution.startedAt))

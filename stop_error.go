@@ -87,7 +87,7 @@ func (m *muster) stopError(g *generation, cause error, ahead *lookAhead) *StopEr
 		return nil
 	}
 	for _, s := range m.late {
-		s.plan.series.stopTimeouts.Add(1)
+		s.plan.series.stopTimeouts.add(1, time.Now())
 	}
 	m.located.Do(func() { m.locate(g, ahead) })
 

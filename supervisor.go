@@ -137,7 +137,7 @@ func (s *supervisor) begin() {
 		return
 	}
 	s.begun = true
-	s.record(TransitionStarting, &detail{})
+	s.record(TransitionStarting, plain)
 }
 
 // settle records how the attempt ended, and counts it.
@@ -175,20 +175,23 @@ func (s *supervisor) decide() {
 	case s.outcome.permanent:
 		s.next = (*supervisor).finish
 		s.giveUp()
-		s.record(TransitionPermanent, &detail{})
+		s.record(TransitionPermanent, plain)
 	case options.MaxExecutionsAttempts != UnlimitedExecutionsAttempts && s.counts.used >= options.MaxExecutionsAttempts:
 		s.giveUpRun()
-		s.record(TransitionExhausted, &detail{})
+		s.record(TransitionExhausted, plain)
 	case !s.mayBegin():
-		s.next = (*supervisor).finish
-		s.record(TransitionSkipped, &detail{cause: s.stopCause()})
+		s.endBefore(TransitionSkipped)
 	case !s.restarts.allow(options.RestartLimit, options.RestartLimitWithin):
 		s.giveUpRun()
-		s.record(TransitionRestartLimited, &detail{text: strconv.Itoa(options.RestartLimit) + " within " + options.RestartLimitWithin.String()})
+		s.reachLimit(options.RestartLimit, options.RestartLimitWithin)
 	default:
 		s.next = (*supervisor).backOff
-		s.record(restartAfter(s.outcome.kind), &detail{})
+		s.record(restartAfter(s.outcome.kind), plain)
 	}
+}
+
+func (s *supervisor) reachLimit(n int, within time.Duration) {
+	s.record(TransitionRestartLimited, &detail{text: strconv.Itoa(n) + " within " + within.String()})
 }
 
 // giveUp notes that the worker will not be run again, though nobody has stopped it.

@@ -63,7 +63,8 @@ func traced(ctx context.Context, next HandlerFunc) (err error) {
 
 	failure, stack := err, ""
 	if a != nil {
-		o := a.judge(err)
+		var o outcome
+		a.judge(err, &o)
 		failure, stack = o.err, o.stack
 	}
 	if failure != nil {

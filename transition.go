@@ -170,6 +170,9 @@ type detail struct {
 	cause   error     // why the worker was told to stop
 }
 
+// plain is the detail of a transition that has none.
+var plain = &detail{}
+
 // record applies one transition: it alone writes the status, the events, the counters and the log of a worker, and calls the
 // listener. The first one launches the next worker, before user code runs.
 func (s *supervisor) record(k TransitionKind, d *detail) {
@@ -198,15 +201,10 @@ func (s *supervisor) record(k TransitionKind, d *detail) {
 // tellOf logs a transition and tells the listener of it, even if the log ends the goroutine.
 func (s *supervisor) tellOf(k TransitionKind, from WorkerStatus, at time.Time, d *detail) {
 	message := s.numbered(k).message(d.text)
-	level := transitions[k].level
-
 	if s.pool.options.GlobalListener != nil {
-		defer s.notify(Transition{
-			Kind: k, Level: level, Worker: s.plan.name, ExecutionID: s.id, Attempt: s.number,
-			From: from, To: s.status, Message: message, Err: d.err, Stack: d.stack, At: at,
-		})
+		defer s.notify(k, from, at, message, d)
 	}
-	s.log(level, message, d)
+	s.log(transitions[k].level, message, d)
 }
 
 // numbered is a transition with the numbers of its text.
@@ -255,7 +253,7 @@ func (e numbered) message(particular string) string {
 	return string(b)
 }
 
-func (s *supervisor) notify(t Transition) {
+func (s *supervisor) notify(k TransitionKind, from WorkerStatus, at time.Time, message string, d *detail) {
 	defer func() {
 		if value := recover(); value != nil {
 			caught := newPanicError(value)
@@ -263,5 +261,8 @@ func (s *supervisor) notify(t Transition) {
 		}
 	}()
 
-	s.pool.options.GlobalListener(t)
+	s.pool.options.GlobalListener(Transition{
+		Kind: k, Level: transitions[k].level, Worker: s.plan.name, ExecutionID: s.id, Attempt: s.number,
+		From: from, To: s.status, Message: message, Err: d.err, Stack: d.stack, At: at,
+	})
 }
