@@ -17,7 +17,7 @@ func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
 	if _, ok := p.options.Generator.(*uuid.DefaultUuidGenerator); ok {
 		s.id = defaultID()
 	}
-	s.execution.init(s.id, planned.name, &planned.options, p.options.GlobalMaxEvents)
+	s.execution.init(s.id, planned.name, planned.options, p.options.GlobalMaxEvents)
 
 	return s
 }

@@ -65,6 +65,16 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 // of the metrics, registered or not. Several pools may share metrics; their workers of one name then share its series, as those do whose
 // names [Sanitize] makes equal: up is how many of them run, ready the least, and each other gauge the worst. It is safe for concurrent use.
 type WorkerMetrics struct {
+	*families
+	durations func() *prometheus.HistogramVec // made when it is asked for first, since it is large
+
+	mu     sync.RWMutex // guards the fields below, not what they hold
+	series map[string]*workerSeries
+	sorted []*workerSeries // those of series by label, nil when it is out of date; never written to once made
+}
+
+// families are the descriptions of all metrics of a namespace and subsystem, and their labels. They never change.
+type families struct {
 	executions   *prometheus.Desc
 	up           *prometheus.Desc
 	ready        *prometheus.Desc
@@ -77,24 +87,34 @@ type WorkerMetrics struct {
 	heartbeatAge *prometheus.Desc
 	panics       *prometheus.Desc
 	stopTimeouts *prometheus.Desc
-	durations    *prometheus.HistogramVec
 	statuses     [len(statusLabels)]*dto.LabelPair
 	workerLabel  string
-
-	mu     sync.RWMutex // guards the fields below, not what they hold
-	series map[string]*workerSeries
-	sorted []*workerSeries // those of series by label, nil when it is out of date; never written to once made
 }
+
+// defaultFamilies are those that most pools have, without namespace and subsystem.
+var defaultFamilies = sync.OnceValue(func() *families { return newFamilies("", "") })
 
 // NewWorkerMetrics returns a new [WorkerMetrics], and accepts metrics namespace and subsystem. Both go through [Sanitize] and
 // may be empty.
 func NewWorkerMetrics(namespace string, subsystem string) *WorkerMetrics {
 	namespace, subsystem = Sanitize(namespace), Sanitize(subsystem)
+	m := &WorkerMetrics{series: map[string]*workerSeries{}}
+	if namespace == "" && subsystem == "" {
+		m.families = defaultFamilies()
+	} else {
+		m.families = newFamilies(namespace, subsystem)
+	}
+	m.durations = sync.OnceValue(func() *prometheus.HistogramVec { return newDurations(namespace, subsystem) })
+
+	return m
+}
+
+func newFamilies(namespace, subsystem string) *families {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, append([]string{"worker"}, labels...), nil)
 	}
 
-	m := &WorkerMetrics{
+	f := &families{
 		executions:   desc("worker_executions_total", "Total number of workers executions", "status"),
 		up:           desc("worker_up", "Whether the worker is running."),
 		ready:        desc("worker_ready", "Whether the worker is ready."),
@@ -107,25 +127,27 @@ func NewWorkerMetrics(namespace string, subsystem string) *WorkerMetrics {
 		heartbeatAge: desc("worker_heartbeat_age_seconds", "How long ago the running attempt last beat."),
 		panics:       desc("worker_panics_total", "Total number of attempts that panicked."),
 		stopTimeouts: desc("worker_stop_timeouts_total", "Total number of stops that gave up waiting for the worker."),
-		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace,
-			Subsystem: subsystem,
-			Name:      "worker_execution_duration_seconds",
-			Help:      "How long attempts took.",
-			Buckets:   durationBuckets,
-
-			NativeHistogramBucketFactor:     1.1,
-			NativeHistogramMaxBucketNumber:  100,
-			NativeHistogramMinResetDuration: time.Hour,
-		}, []string{"worker"}),
-		workerLabel: "worker",
-		series:      map[string]*workerSeries{},
+		workerLabel:  "worker",
 	}
 	for c, status := range statusLabels {
-		m.statuses[c] = labelPair("status", status)
+		f.statuses[c] = labelPair("status", status)
 	}
 
-	return m
+	return f
+}
+
+func newDurations(namespace, subsystem string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace,
+		Subsystem: subsystem,
+		Name:      "worker_execution_duration_seconds",
+		Help:      "How long attempts took.",
+		Buckets:   durationBuckets,
+
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  100,
+		NativeHistogramMinResetDuration: time.Hour,
+	}, []string{"worker"})
 }
 
 // errMetrics tells of metrics that have no families.
@@ -157,7 +179,7 @@ func (m *WorkerMetrics) Describe(descs chan<- *prometheus.Desc) {
 	} {
 		descs <- desc
 	}
-	m.durations.Describe(descs)
+	m.durations().Describe(descs)
 }
 
 // Collect implements [prometheus.Collector].
@@ -167,7 +189,7 @@ func (m *WorkerMetrics) Collect(metrics chan<- prometheus.Metric) {
 		series.collect(m, metrics)
 		series.durations.flush()
 	}
-	m.durations.Collect(metrics)
+	m.durations().Collect(metrics)
 }
 
 func (m *WorkerMetrics) inOrder() []*workerSeries {
@@ -236,7 +258,7 @@ func (m *WorkerMetrics) leave(member *plan) {
 	if label := series.label; empty && m.series[label] == series {
 		delete(m.series, label)
 		m.sorted = nil
-		m.durations.DeleteLabelValues(label)
+		m.durations().DeleteLabelValues(label)
 	}
 }
 

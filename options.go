@@ -267,9 +267,10 @@ func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 	return o, problems
 }
 
-// executionOptions sets the options of one worker: the global ones, then its own in order.
-func (o *PoolOptions) executionOptions(e *ExecutionOptions, own []WorkerExecutionOption) error {
-	*e = DefaultWorkerExecutionOptions()
+// executionOptions returns the options of one worker: the global ones, then its own in order.
+func (o *PoolOptions) executionOptions(own []WorkerExecutionOption) (*ExecutionOptions, error) {
+	options := DefaultWorkerExecutionOptions()
+	e := &options
 	e.DeferredStartThreshold = o.GlobalDeferredStartThreshold
 	e.MaxExecutionsAttempts = o.GlobalMaxExecutionsAttempts
 	e.Middlewares = append(e.Middlewares, o.GlobalMiddlewares...)
@@ -282,14 +283,14 @@ func (o *PoolOptions) executionOptions(e *ExecutionOptions, own []WorkerExecutio
 
 	for i, option := range own {
 		if option == nil {
-			return fmt.Errorf("option %d is nil", i+1)
+			return nil, fmt.Errorf("option %d is nil", i+1)
 		}
 		if err := guard(func() { option(e) }); err != nil {
-			return fmt.Errorf("option %d: %w", i+1, err)
+			return nil, fmt.Errorf("option %d: %w", i+1, err)
 		}
 	}
 
 	e.ownRestartPolicy = e.ownRestartPolicy || e.RestartPolicy != o.GlobalRestartPolicy
 
-	return e.normalize()
+	return e, e.normalize()
 }

@@ -14,7 +14,7 @@ import (
 type plan struct {
 	registration *WorkerRegistration
 	name         string
-	options      ExecutionOptions
+	options      *ExecutionOptions // never written to; those without any of their own share the pool's
 	series       *workerSeries
 	labels       context.Context                 // carries the profiler labels of the worker, and nothing else
 	execution    atomic.Pointer[WorkerExecution] // the last one, nil before the first
@@ -32,9 +32,12 @@ func (p *WorkerPool) plan(registration *WorkerRegistration) (*plan, error) {
 		return nil, errors.New("nil worker")
 	}
 
-	planned := &plan{registration: registration, name: registration.name}
-	if err := p.options.executionOptions(&planned.options, registration.options); err != nil {
-		return nil, fmt.Errorf("worker %s: %w", registration.name, err)
+	planned := &plan{registration: registration, name: registration.name, options: p.shared}
+	if len(registration.options) > 0 || p.shared == nil {
+		var err error
+		if planned.options, err = p.options.executionOptions(registration.options); err != nil {
+			return nil, fmt.Errorf("worker %s: %w", registration.name, err)
+		}
 	}
 	planned.labels = withLabel(context.Background(), registration.name)
 

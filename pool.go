@@ -15,7 +15,8 @@ import (
 //
 // A pool is made by [NewWorkerPool] or a [WorkerPoolFactory]. The zero value has no workers, takes none and cannot be started.
 type WorkerPool struct {
-	options PoolOptions // except Registrations, which are in plans
+	options PoolOptions       // except Registrations, which are in plans
+	shared  *ExecutionOptions // of workers without options of their own, nil if the global ones are not valid together
 
 	mu       sync.Mutex // guards the fields below, and is not held while a user's code runs
 	plans    map[string]*plan
@@ -37,6 +38,9 @@ func NewWorkerPool(options ...WorkerPoolOption) *WorkerPool {
 	size := len(resolved.registered)
 	p := &WorkerPool{options: resolved, plans: make(map[string]*plan, size), order: make([]*plan, 0, size), problems: problems}
 
+	if shared, err := resolved.executionOptions(nil); err == nil {
+		p.shared = shared
+	}
 	byHand := maps.Clone(resolved.Registrations)
 	for _, registration := range resolved.registered {
 		// One that was replaced, or taken out of the map by another option, is not registered.

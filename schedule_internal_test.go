@@ -28,7 +28,7 @@ func TestWaitFollowsTheClockOnTheWall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				pool := NewWorkerPool()
-				s := newSupervisor(pool, newGeneration(pool, t.Context()), &plan{name: "job", series: newWorkerSeries(pool.Metrics(), "job")})
+				s := newSupervisor(pool, newGeneration(pool, t.Context()), &plan{name: "job", options: &ExecutionOptions{}, series: newWorkerSeries(pool.Metrics(), "job")})
 				clock, began := &wallClock{}, time.Now()
 				due := clock.now().Add(10 * time.Minute)
 				time.AfterFunc(90*time.Second, func() { clock.step.Store(int64(test.step)) })
@@ -50,7 +50,7 @@ func TestWaitFollowsTheClockOnTheWall(t *testing.T) {
 // What the pool keeps of due times has no monotonic clock, which a set clock would not move.
 func TestDueTimesAreOfTheClockOnTheWall(t *testing.T) {
 	pool := NewWorkerPool()
-	s := newSupervisor(pool, newGeneration(pool, t.Context()), &plan{name: "job", options: ExecutionOptions{Schedule: monotonic{}}})
+	s := newSupervisor(pool, newGeneration(pool, t.Context()), &plan{name: "job", options: &ExecutionOptions{Schedule: monotonic{}}})
 	for range 2 {
 		due, _, err := s.nextRun()
 		if err != nil || due != due.Round(0) {
@@ -82,7 +82,7 @@ func TestDueTimesAfterTheClockWasSet(t *testing.T) {
 				t.Skip("too near to the next hour")
 			}
 			pool := NewWorkerPool()
-			s := newSupervisor(pool, newGeneration(pool, t.Context()), &plan{name: "job", options: ExecutionOptions{Schedule: onTheHour{}}})
+			s := newSupervisor(pool, newGeneration(pool, t.Context()), &plan{name: "job", options: &ExecutionOptions{Schedule: onTheHour{}}})
 			s.scheduled = test.last
 			due, skipped, err := s.nextRun()
 			if !due.Equal(test.next) || skipped != test.skipped || err != nil {

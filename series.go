@@ -26,6 +26,7 @@ type workerSeries struct {
 
 	mu      sync.Mutex // guards the fields below
 	members []*plan    // whose executions the gauges tell of
+	first   [1]*plan   // room for the members of most
 }
 
 // count is a counter that knows when it began to count.
@@ -44,7 +45,7 @@ func (c *count) add(n uint64, at time.Time) {
 func newWorkerSeries(m *WorkerMetrics, label string) *workerSeries {
 	s := &workerSeries{label: label, durations: durations{family: m.durations, label: label}}
 	s.pair.Name, s.pair.Value = &m.workerLabel, &s.label // all in one allocation
-	s.labels[0] = &s.pair
+	s.labels[0], s.members = &s.pair, s.first[:0]
 
 	return s
 }
@@ -214,11 +215,12 @@ func (c *counterSample) Write(to *dto.Metric) error {
 // durations are the observations of a worker's histogram. A histogram is large: it is made when it is asked for, or once there are
 // too many observations to keep them one by one.
 type durations struct {
-	family *prometheus.HistogramVec
+	family func() *prometheus.HistogramVec
 	label  string
 
 	mu        sync.Mutex // guards the fields below
 	pending   []time.Duration
+	first     [1]time.Duration    // room for what most workers have
 	histogram prometheus.Observer // nil until it is made
 }
 
@@ -229,6 +231,9 @@ func (d *durations) observe(took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 
+	if d.pending == nil {
+		d.pending = d.first[:0]
+	}
 	d.pending = append(d.pending, took)
 	if d.histogram != nil || len(d.pending) == maxPending {
 		d.flushLocked()
@@ -247,7 +252,7 @@ func (d *durations) flush() {
 
 func (d *durations) flushLocked() {
 	if d.histogram == nil {
-		d.histogram = d.family.WithLabelValues(d.label)
+		d.histogram = d.family().WithLabelValues(d.label)
 	}
 	for _, took := range d.pending {
 		d.histogram.Observe(took.Seconds())

@@ -169,7 +169,7 @@ func (s *supervisor) settle() {
 // decide records what follows an attempt that may be followed by another one. A worker that fails while it is stopped has not given up.
 func (s *supervisor) decide() {
 	s.next = (*supervisor).endRun
-	options := &s.plan.options
+	options := s.plan.options
 
 	switch {
 	case s.outcome.permanent:

@@ -32,7 +32,7 @@ func newWatch(a *attempt) *watch {
 	w.turn <- struct{}{}
 	defer func() { <-w.turn }()
 
-	options := &a.supervisor.plan.options
+	options := a.supervisor.plan.options
 	if options.Heartbeat > 0 {
 		w.heartbeat.timer = w.afterLocked(w.heartbeatInterval(), w.checkHeartbeat)
 	}
@@ -142,7 +142,7 @@ func (w *watch) endRow() {
 // healthy reports whether the attempt has been healthy by now: Run has lasted for WithHealthyAfter, up to its last beat where it has a
 // heartbeat.
 func (a *attempt) healthy(now time.Time) bool {
-	options := &a.supervisor.plan.options
+	options := a.supervisor.plan.options
 	if options.HealthyAfter <= 0 {
 		return false
 	}
