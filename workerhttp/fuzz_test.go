@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+const maxText = 4 << 10 // bytes of an error that are kept
+
 // FuzzNamesAndErrors takes a name and an error through all that the handler serves: it is valid JSON that says what went in, holds
 // nothing that HTML would take for markup, and the page is not touched by it.
 func FuzzNamesAndErrors(f *testing.F) {
@@ -22,6 +24,7 @@ func FuzzNamesAndErrors(f *testing.F) {
 		f.Add(text, "broken")
 		f.Add("mailer", text)
 	}
+	f.Add("mailer", "short, but not as UTF-8: "+strings.Repeat("\xcc", maxText/2))
 	page := get(f, workerhttp.NewHandler(worker.NewWorkerPool()), "/").Body.String()
 
 	f.Fuzz(func(t *testing.T, name, text string) {
@@ -41,7 +44,13 @@ func FuzzNamesAndErrors(f *testing.F) {
 		require.NoError(t, json.Unmarshal(response.Body.Bytes(), &report))
 		require.Len(t, report.Workers, 1)
 		assert.Equal(t, valid(name), report.Workers[0].Name)
-		assert.Equal(t, valid(text), report.Workers[0].LastError)
+		shown, whole := report.Workers[0].LastError, valid(text)
+		if len(whole) > maxText {
+			begin, cut := strings.CutSuffix(shown, "…")
+			assert.True(t, cut && strings.HasPrefix(whole, begin) && len(shown) <= maxText, "%d bytes: %q", len(shown), shown)
+		} else {
+			assert.Equal(t, whole, shown)
+		}
 
 		for _, path := range []string{"/livez", "/readyz"} {
 			var answer struct{ Workers map[string]string }
