@@ -12,38 +12,25 @@ import (
 
 // attempt is one attempt of a worker, and its context: all that a worker can ask of it in one node.
 type attempt struct {
-	context.Context // ends with the attempt; a child of the pool's, so that nothing nests
-	supervisor      *supervisor
-	untimed         context.Context // the same without the deadline of WithAttemptTimeout
-	cancel          context.CancelCauseFunc
-	id              string
-	number          int
-	native          bool      // it sees the end of Start's context at once
-	startedAt       time.Time // zero if nobody asks
-	watch           *watch    // nil if no option asks for one
+	attemptContext
+	supervisor *supervisor
+	id         string
+	number     int
+	watch      *watch // nil if no option asks for one
 
 	logger   atomic.Pointer[context.Context] // carries the logger of the attempt, and nothing else; made when it is asked for
 	said     atomic.Bool                     // that it is ready
 	span     atomic.Pointer[oteltrace.SpanContext]
 	nested   atomic.Pointer[nestedPools]
-	runAt    atomic.Int64               // when Run began last, in nanoseconds after startedAt and one more; 0 if it has not, or nobody asks
 	panicked atomic.Pointer[PanicError] // of a Run that a middleware called on another goroutine
 }
 
 // newAttempt makes the attempt that s is about to begin.
 func newAttempt(s *supervisor) *attempt {
-	a := &attempt{supervisor: s, id: s.id, number: s.number, native: s.endsWithStart()}
-	parent := s.generation.detached
-	if a.native {
-		parent = s.generation.ctx
-	}
-	a.untimed, a.cancel = context.WithCancelCause(parent)
-	a.Context = a.untimed
-
-	if d := s.plan.options.AttemptTimeout; d > 0 {
-		inner, release := context.WithTimeoutCause(a.untimed, d, ErrAttemptTimeout)
-		cancel := a.cancel
-		a.Context, a.cancel = inner, func(cause error) { cancel(cause); release() }
+	a := &attempt{supervisor: s, id: s.id, number: s.number}
+	a.native = s.endsWithStart()
+	if s.plan.options.AttemptTimeout > 0 {
+		a.makeContext() // the time begins
 	}
 
 	return a
@@ -71,7 +58,6 @@ func (s *supervisor) runAttempt() {
 	defer s.leaveAttempt(a)
 
 	if s.plan.options.watched() {
-		a.startedAt = time.Now()
 		a.watch = newWatch(a)
 		defer a.watch.end()
 	}
@@ -84,9 +70,10 @@ func (s *supervisor) leaveAttempt(a *attempt) {
 	s.attempt = nil
 	s.mu.Unlock()
 
-	s.outcome.healthy = s.plan.options.HealthyAfter > 0 && a.healthy(time.Now())
+	s.outcome.healthy = a.watch != nil && a.watch.healthy(time.Now())
 	if span := a.span.Load(); span != nil {
-		s.trace = idsOf(*span)
+		ids := idsOf(*span)
+		s.trace = &ids
 	}
 	a.cancel(nil)
 }
@@ -212,7 +199,7 @@ func (a *attempt) Value(key any) any {
 		}
 	}
 
-	return a.Context.Value(key)
+	return a.context().Value(key)
 }
 
 // withLogger returns a context that carries the logger of the attempt, and nothing else; nil if nothing is logged.
@@ -236,7 +223,7 @@ func (a *attempt) withLogger() context.Context {
 
 // String describes the context as those of package context describe themselves.
 func (a *attempt) String() string {
-	return fmt.Sprintf("%v.WithWorker(%s)", a.Context, a.supervisor.plan.name)
+	return fmt.Sprintf("%v.WithWorker(%s)", a.context(), a.supervisor.plan.name)
 }
 
 // attemptOf returns the innermost attempt that ctx derives from, nil if there is none.

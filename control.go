@@ -9,8 +9,11 @@ import (
 // How a supervisor is made, launched and told to stop: all of it that is not a step.
 
 func newSupervisor(p *WorkerPool, g *generation, planned *plan) *supervisor {
-	s := &supervisor{plan: planned, pool: p, generation: g, alive: true, next: (*supervisor).identify, labels: planned.labels, trace: g.trace}
+	s := &supervisor{plan: planned, pool: p, generation: g, alive: true, next: (*supervisor).identify, labels: planned.labels, trace: &g.trace}
 	s.body = s.run
+	if planned.options.RestartLimit > 0 {
+		s.restarts = &restarts{}
+	}
 	if g.labels != nil {
 		s.labels = withLabel(g.labels, planned.name)
 	}

@@ -144,7 +144,7 @@ func (s *supervisor) failNeedsLocked(dependency *supervisor) {
 
 // failureText is the text of what a worker has ended with, which must not ask a user's error for it under the pool's lock.
 func (s *supervisor) failureText() string {
-	text := read(&s.execution, &s.execution.lastErrorText)
+	text := s.execution.lastFailure().text
 	failure, own := s.failure.(*WorkerError)
 	switch {
 	case s.failure == nil:

@@ -27,11 +27,8 @@ type WorkerExecution struct {
 	startedAt, endedAt      time.Time
 	nextAttemptAt           time.Time
 	consecutiveFailures     int
-	lastError               error
-	lastErrorText           string
-	lastErrorAt             time.Time
+	failure                 *failureNote // nil before the first
 	lastSuccessAt           time.Time
-	lastStack               string
 	lastBeatAt              time.Time
 	gaveUp                  bool
 	readiness               readiness
@@ -150,7 +147,7 @@ func (e *WorkerExecution) ConsecutiveFailures() int {
 // LastError returns the error of the last attempt that failed: what Run returned, a [*PanicError] or [ErrGoexit]; or the
 // [*DependencyError] of a worker that was not run. It is nil as long as none has failed, and stays when a later attempt succeeds.
 func (e *WorkerExecution) LastError() error {
-	return read(e, &e.lastError)
+	return e.lastFailure().err
 }
 
 // GaveUp returns true once the worker has failed and will not be run again: it has no attempts or restarts left, failed with a
@@ -225,7 +222,7 @@ func (e *WorkerExecution) apply(s *supervisor, k TransitionKind, at time.Time, d
 		e.since = at
 	}
 	if d.stack != "" {
-		e.lastStack = d.stack
+		e.noteFailure().stack = d.stack
 	}
 
 	e.noteAttempt(k, at, s.newRun)
@@ -264,9 +261,41 @@ func (e *WorkerExecution) noteError(d *detail, at time.Time) {
 	if text == "" {
 		text = d.text
 	}
-	e.lastError = d.err
-	e.lastErrorText = kept(text)
-	e.lastErrorAt = at
+	note := e.noteFailure()
+	note.err, note.text = d.err, kept(text)
+	note.at = at
+}
+
+// failureNote is what an execution keeps of the last failure, and of the last stack that was seen.
+type failureNote struct {
+	err   error
+	text  string
+	at    time.Time
+	stack string
+}
+
+func (e *WorkerExecution) noteFailure() *failureNote {
+	if e.failure == nil {
+		e.failure = &failureNote{}
+	}
+
+	return e.failure
+}
+
+// lastFailure returns a copy of what is kept, nothing where there was no failure.
+func (e *WorkerExecution) lastFailure() failureNote {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.lastFailureLocked()
+}
+
+func (e *WorkerExecution) lastFailureLocked() failureNote {
+	if e.failure == nil {
+		return failureNote{}
+	}
+
+	return *e.failure
 }
 
 // noteStop notes why the worker was told to stop.

@@ -60,8 +60,9 @@ func (e *event) message() string {
 // events are the newest events of an execution, a ring once they are max.
 type events struct {
 	ring    []event
-	oldest  int // where the ring begins
-	max     int // 0 or less for no bound
+	first   [2]event // room for a worker that starts and ends
+	oldest  int      // where the ring begins
+	max     int      // 0 or less for no bound
 	dropped int
 }
 
@@ -73,7 +74,7 @@ func (e *events) add(executionID string, at time.Time, particular string, n numb
 // next returns the place of the next event.
 func (e *events) next() *event {
 	if e.ring == nil {
-		e.ring = make([]event, 0, 2) // room for a worker that starts and ends
+		e.ring = e.first[:0]
 	}
 	if e.max <= 0 || len(e.ring) < e.max {
 		e.ring = append(e.ring, event{})

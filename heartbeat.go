@@ -65,7 +65,7 @@ func (w *watch) miss() {
 	s := w.a.supervisor
 	w.heartbeat.stuck = true
 	w.a.cancel(ErrHeartbeatMissed)
-	stack := s.generation.stacks.of([]string{s.plan.name}, w.a.startedAt, stackPatience)[s.plan.name]
+	stack := s.generation.stacks.of([]string{s.plan.name}, w.startedAt, stackPatience)[s.plan.name]
 	s.record(TransitionHeartbeatMissed, &detail{text: s.plan.options.Heartbeat.String(), err: ErrHeartbeatMissed, stack: stack})
 }
 
@@ -75,7 +75,7 @@ func (w *watch) resume() {
 		w.heartbeat.stuck = false
 		s.record(TransitionHeartbeatResumed, plain)
 	}
-	if s.counts != (counts{}) && w.a.healthy(time.Now()) {
+	if s.counts != (counts{}) && w.healthy(time.Now()) {
 		w.endRow()
 	}
 }

@@ -58,7 +58,7 @@ func TestStartContextThatMisbehavesLater(t *testing.T) {
 				t.Parallel()
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
-				release := make(chan struct{})
+				release, misbehave := make(chan struct{}), misbehave
 				if name == "hangs" {
 					misbehave = func() { <-release }
 				}

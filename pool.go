@@ -57,6 +57,7 @@ func NewWorkerPool(options ...WorkerPoolOption) *WorkerPool {
 		}
 	}
 	p.refused = nil // they are among the problems
+	p.options.Registrations, p.options.registered = nil, nil
 
 	return p
 }

@@ -235,6 +235,8 @@ func (e *WorkerExecution) report(leaving bool, g *generation) WorkerReport {
 
 // factsLocked returns what needs neither the events nor user code.
 func (e *WorkerExecution) factsLocked() WorkerReport {
+	failure := e.lastFailureLocked()
+
 	return WorkerReport{
 		Name:                e.name,
 		Status:              e.status,
@@ -246,10 +248,10 @@ func (e *WorkerExecution) factsLocked() WorkerReport {
 		StartedAt:           e.startedAt,
 		EndedAt:             e.endedAt,
 		NextAttemptAt:       e.nextAttemptAt,
-		LastError:           e.lastErrorText,
-		LastErrorAt:         e.lastErrorAt,
+		LastError:           failure.text,
+		LastErrorAt:         failure.at,
 		LastSuccessAt:       e.lastSuccessAt,
-		LastStack:           e.lastStack,
+		LastStack:           failure.stack,
 		StopPoolOnFailure:   e.options.StopPoolOnFailure,
 		GaveUp:              e.gaveUp,
 		Ready:               e.readyLocked(),

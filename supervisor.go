@@ -22,44 +22,44 @@ type supervisor struct {
 	execution  WorkerExecution
 
 	// The pool's mu guards the fields below.
-	alive    bool
 	left     chan struct{} // made by who waits for its end, closed then
 	index    int           // in the generation's order
-	request  request       // what was asked for last, and follows its end
 	needs    *needs        // what it waits for, nil if nothing
 	stage    *stage        // once a stop tells stages
-	turn     bool          // whether the stop has come to its stage
-	released bool          // whether it holds up nobody any more
+	request  request       // what was asked for last, and follows its end
+	alive    bool
+	turn     bool // whether the stop has come to its stage
+	released bool // whether it holds up nobody any more
 
 	told     atomic.Bool // to stop
 	depended atomic.Bool // whether other workers depend on it
 
 	mu       sync.Mutex    // guards the fields below
+	finished bool          // it has nothing more to record
 	attempt  *attempt      // the current one, nil between two
 	wake     chan struct{} // made by a step that waits, closed once the worker is told to stop
 	cause    error         // why it was told
 	toldAt   time.Time
 	bound    *time.Timer // of WithStopTimeout, nil if there is none
 	lateFrom time.Time   // when a stop gave up waiting for it, zero if none has
-	finished bool        // it has nothing more to record
 
 	// The fields below belong to the goroutine, and to nobody once it has ended.
 	body      func() // run, made once: a go statement of a method would make it anew each time
 	next      step
-	used      bool         // whether the goroutine has run an attempt
 	status    WorkerStatus // guarded by the watch's turn while an attempt is watched
 	id        string       // of the coming or current attempt
+	used      bool         // whether the goroutine has run an attempt
 	begun     bool         // whether an attempt of that id has begun
 	newRun    bool         // whether the coming attempt is the first of a run of the schedule
-	trace     traceIDs     // for its log records
+	gaveUp    bool         // out of attempts, not stopped
+	trace     *traceIDs    // for its log records
 	number    int          // of the current attempt, 0 before the first
 	outcome   outcome      // of the last attempt
 	due       time.Time    // of the coming attempt, zero if it never comes
 	scheduled time.Time    // when a run was last due, zero before the first
 	counts    counts       // guarded by the watch's turn too
-	restarts  restarts     // for WithRestartLimit
+	restarts  *restarts    // for WithRestartLimit, nil without one
 	failure   error        // what the worker has ended with, if in Error
-	gaveUp    bool         // out of attempts, not stopped
 	successor *supervisor  // the worker that this one launches; nil if there is none, or none any more
 }
 

@@ -54,9 +54,13 @@ func unwrap(err error) []error {
 // isErrorOf reports whether err is the error of a context that is done, or its cause, as it is or wrapped. An error that joins it
 // with another one is not: the other one would be lost.
 func isErrorOf(ctx context.Context, err error) bool {
+	own, cause := ctx.Err(), context.Cause(ctx)
+	if same(err, own) || same(err, cause) {
+		return true // as most are
+	}
 	budget := maxErrorNodes
 
-	return isOneOf(err, &budget, ctx.Err(), context.Cause(ctx))
+	return isOneOf(err, &budget, own, cause)
 }
 
 func isOneOf(err error, budget *int, own ...error) bool {

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,6 +11,8 @@ import (
 // for too long, counts as healthy.
 type watch struct {
 	a         *attempt
+	startedAt time.Time
+	runAt     atomic.Int64 // when Run began last, in nanoseconds after startedAt and one more; 0 if it has not
 	heartbeat heartbeat
 
 	turn   chan struct{} // a lock that may be held while user code runs: it guards the fields below, and record
@@ -28,7 +31,7 @@ func (o *ExecutionOptions) watched() bool {
 }
 
 func newWatch(a *attempt) *watch {
-	w := &watch{a: a, turn: make(chan struct{}, 1)}
+	w := &watch{a: a, startedAt: time.Now(), turn: make(chan struct{}, 1)}
 	w.turn <- struct{}{}
 	defer func() { <-w.turn }()
 
@@ -41,13 +44,13 @@ func newWatch(a *attempt) *watch {
 	}
 	if options.AttemptTimeout > 0 {
 		w.told = make(chan struct{})
-		w.onDone = context.AfterFunc(a.Context, func() {
+		w.onDone = context.AfterFunc(a.context(), func() {
 			defer close(w.told)
 			w.do(w.timeOut)
 		})
 	}
 	if len(options.Middlewares) == 0 {
-		a.beganRun(time.Now())
+		w.beganRun(w.startedAt)
 		w.expectHealthLocked(options.HealthyAfter)
 	}
 
@@ -115,15 +118,14 @@ func (w *watch) overran() bool {
 
 // noteRun notes that Run begins, from when on it may become healthy.
 func (a *attempt) noteRun(at time.Time) {
-	a.beganRun(at)
-
 	if w := a.watch; w != nil {
+		w.beganRun(at)
 		w.do(func() { w.expectHealthLocked(a.supervisor.plan.options.HealthyAfter) })
 	}
 }
 
-func (a *attempt) beganRun(at time.Time) {
-	a.runAt.Store(int64(at.Sub(a.startedAt)) + 1)
+func (w *watch) beganRun(at time.Time) {
+	w.runAt.Store(int64(at.Sub(w.startedAt)) + 1)
 }
 
 // expectHealthLocked ends the row of failures, if there is one, once Run has lasted for d. With a heartbeat it takes a beat to tell.
@@ -141,15 +143,15 @@ func (w *watch) endRow() {
 
 // healthy reports whether the attempt has been healthy by now: Run has lasted for WithHealthyAfter, up to its last beat where it has a
 // heartbeat.
-func (a *attempt) healthy(now time.Time) bool {
-	options := a.supervisor.plan.options
+func (w *watch) healthy(now time.Time) bool {
+	options := w.a.supervisor.plan.options
 	if options.HealthyAfter <= 0 {
 		return false
 	}
-	if options.Heartbeat > 0 && a.watch != nil {
-		now = a.watch.heartbeat.lastBeat(a.startedAt)
+	if options.Heartbeat > 0 {
+		now = w.heartbeat.lastBeat(w.startedAt)
 	}
-	began := a.runAt.Load()
+	began := w.runAt.Load()
 
-	return began > 0 && now.Sub(a.startedAt)-time.Duration(began-1) >= options.HealthyAfter
+	return began > 0 && now.Sub(w.startedAt)-time.Duration(began-1) >= options.HealthyAfter
 }
