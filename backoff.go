@@ -19,10 +19,10 @@ const (
 // must be safe for concurrent use; where it panics or ends the goroutine, the wait is that of ExponentialBackoff(100ms, 30s).
 type BackoffFunc func(failures int, err error) time.Duration
 
-// ExponentialBackoff returns a [BackoffFunc] that doubles from min with each failure, up to max: a delay d, of which each wait
-// is a random part in [d/2, d] ("equal jitter"), so that workers which failed together do not come back together. After a success it is
-// min's. Negative bounds count as 0, and max wins over a greater min. It never overflows, keeps no state, and may serve any number of
-// workers.
+// ExponentialBackoff returns a [BackoffFunc] with a delay d that begins at min, doubles with each failure, and is never more than
+// max. Each wait is a random one in [d/2, d] ("equal jitter"), so that workers which failed together do not come back together.
+// After a success d is min. Negative bounds count as 0. If min is greater than max, max counts. It never overflows, keeps no state,
+// and may serve any number of workers.
 func ExponentialBackoff(min, max time.Duration) BackoffFunc {
 	return func(failures int, _ error) time.Duration {
 		d := doubled(min, max, failures)

@@ -14,8 +14,8 @@ var (
 	// ErrPoolNotStarted is returned by [WorkerPool.RestartWorker] on a pool that is not started, or that is stopping.
 	ErrPoolNotStarted = errors.New("worker pool is not started")
 
-	// ErrStopTimeout is what a [*StopError] is: returned by [WorkerPool.Stop], [WorkerPool.Shutdown] and the like when a
-	// worker has not stopped in time.
+	// ErrStopTimeout is what [errors.Is] finds in a [*StopError]. That is returned by [WorkerPool.Stop], [WorkerPool.Shutdown] and
+	// the like when a worker has not stopped in time.
 	ErrStopTimeout = errors.New("stop timed out")
 
 	// ErrPoolStopped is the cause ([context.Cause]) of a worker's context that was cancelled by [WorkerPool.Stop] or

@@ -56,8 +56,8 @@ func (e *WorkerExecution) init(id, name string, options *ExecutionOptions, maxEv
 	e.events.max = maxEvents
 }
 
-// Id returns the id of the current attempt of the [WorkerExecution], the one that its log records, spans and events carry. An
-// id of [WithGenerator] is there from the first event on, since that is asked on the worker's goroutine; a default one from the start.
+// Id returns the id of the current attempt of the [WorkerExecution], the one that its log records, spans and events carry. With
+// [WithGenerator] it is set before the first event, on the worker's goroutine; without it, at the start.
 func (e *WorkerExecution) Id() string {
 	return read(e, &e.id)
 }

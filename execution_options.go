@@ -56,10 +56,9 @@ func DefaultWorkerExecutionOptions() ExecutionOptions {
 // WorkerExecutionOption are functional options for the [Worker] executions. What they set wins over the pool's global options.
 type WorkerExecutionOption func(o *ExecutionOptions)
 
-// WithDeferredStartThreshold sets the worker deferred start threshold, in seconds: how long the pool waits
-// before the worker's first attempt. Fractions count. 0, the default, and negative values mean no wait; infinity, and what a
-// [time.Duration] cannot hold, a wait until the worker is stopped. A value that is not a number is an error of
-// [WorkerPoolFactory.Create].
+// WithDeferredStartThreshold sets the worker deferred start threshold, in seconds: how long the pool waits before the worker's
+// first attempt. Fractions count. 0, the default, and negative values mean no wait. Infinity, and values that a [time.Duration]
+// cannot hold, mean a wait until the worker is stopped. A value that is not a number is an error of [WorkerPoolFactory.Create].
 func WithDeferredStartThreshold(t float64) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.DeferredStartThreshold = t
@@ -83,7 +82,7 @@ func WithMiddlewares(middlewares ...Middleware) WorkerExecutionOption {
 	}
 }
 
-// WithBackoff sets how long the worker waits before it is run again, so it does nothing for one that has one attempt
+// WithBackoff sets how long the worker waits before it is run again, so it has no effect on a worker with a single attempt
 // ([WithMaxExecutionsAttempts]). nil, the default, means no wait; with [UnlimitedExecutionsAttempts] it means
 // ExponentialBackoff(100ms, 30s), and [ConstantBackoff] of 0 means no wait there.
 func WithBackoff(backoff BackoffFunc) WorkerExecutionOption {
@@ -111,10 +110,10 @@ func WithRestartPolicy(policy RestartPolicy) WorkerExecutionOption {
 	}
 }
 
-// WithHeartbeat watches the worker: if it does not call [Heartbeat] for timeout, its status becomes [Stuck], the stacks
-// of its goroutines are logged, and its attempt is cancelled with [ErrHeartbeatMissed] as the cause. Once Run has returned, and not
-// before, the attempt has failed, whatever it returned, and is followed by what follows a failure; unless the worker was told to stop
-// meanwhile. A beat makes its status [Running] again, but does not take the failure back. The watch lasts as long as the attempt, while
+// WithHeartbeat watches the worker: if it does not call [Heartbeat] for timeout, its status becomes [Stuck], the stacks of its
+// goroutines are logged, and its attempt is cancelled with [ErrHeartbeatMissed] as the cause. The attempt has failed then, whatever
+// Run returns, unless the worker is told to stop meanwhile. A restart follows as after any failure, but only once Run has returned.
+// A beat makes the status [Running] again, but the attempt has failed all the same. The watch lasts as long as the attempt, while
 // the worker drains in a stop too. Silence is noticed within a tenth of timeout. The default, 0, and negative values mean no watch.
 func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
@@ -126,27 +125,27 @@ func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
 // cancelled, and have ended, before those of a higher one are cancelled. No attempt begins meanwhile: a worker of a higher stage that
 // is deferred, waits or fails then is not run again. The default is 0 for all workers, which then stop together.
 //
-// The workers of the stage that is lowest at Start, but for those that others depend on, see the end of Start's context at once, with
-// its own error and deadline, unless there is a [WithGlobalStopDelay]. So does a worker of a still lower stage that is registered
-// later: only Stop and Shutdown stop it before them.
+// The workers of the stage that is lowest at Start see the end of Start's context at once, with its own error and deadline. Those
+// that others depend on do not, and no worker does with a [WithGlobalStopDelay]. A worker of a still lower stage that is registered
+// later sees it at once too: only Stop and Shutdown stop it before them.
 func WithStopStage(n int) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.StopStage = n
 	}
 }
 
-// WithStopPoolOnFailure is used to stop the whole pool once the worker has given up: after its last attempt has failed, or one
-// failed with a [Permanent] error. The cause of the other workers' contexts is its [*WorkerError].
+// WithStopPoolOnFailure stops the whole pool once the worker has given up: after its last attempt has failed, or one failed with a
+// [Permanent] error. The cause of the other workers' contexts is its [*WorkerError].
 func WithStopPoolOnFailure() WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.StopPoolOnFailure = true
 	}
 }
 
-// WithRestartLimit lets the worker give up when it would be restarted more than n times within a time: within (t-within, t] at each
-// moment t. Retries and the restarts of [RestartAlways] count; those of [WorkerPool.RestartWorker] and the runs of a schedule do not.
-// Where a scheduled run reaches it, that run gives up. It goes beside the maximum of attempts, which [WithHealthyAfter] sets back. The
-// worker keeps the times of its last n restarts. n < 1, the default, means no limit.
+// WithRestartLimit makes the worker give up when it would be restarted more than n times within a time: within (t-within, t] at
+// each moment t. Retries and the restarts of [RestartAlways] count; those of [WorkerPool.RestartWorker] and the runs of a schedule
+// do not. Where a scheduled run reaches it, that run gives up. The maximum of attempts, which [WithHealthyAfter] sets back, applies
+// as well. The worker keeps the times of its last n restarts. n < 1, the default, means no limit.
 //
 // It is what Erlang/OTP calls restart intensity, and systemd StartLimitBurst and StartLimitIntervalSec.
 func WithRestartLimit(n int, within time.Duration) WorkerExecutionOption {
@@ -155,9 +154,9 @@ func WithRestartLimit(n int, within time.Duration) WorkerExecutionOption {
 	}
 }
 
-// WithAttemptTimeout bounds how long an attempt of the worker may take, middlewares included: its context has that deadline, and one
-// that runs into it has failed with [ErrAttemptTimeout], whatever it returns. Nothing can end a goroutine from outside: what follows a
-// failure follows once Run has returned. A worker that was told to stop before the deadline was stopped. The default, 0, and negative
+// WithAttemptTimeout bounds how long an attempt of the worker may take, middlewares included: its context has that deadline, and
+// one that runs into it has failed with [ErrAttemptTimeout], whatever it returns. Nothing can end a goroutine from outside: a retry
+// begins only once Run has returned. A worker that was told to stop before the deadline was stopped. The default, 0, and negative
 // values mean no bound.
 func WithAttemptTimeout(d time.Duration) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
@@ -170,12 +169,12 @@ func WithAttemptTimeout(d time.Duration) WorkerExecutionOption {
 // retried as the worker's other options say; the numbers of attempts, the backoff and [WithHealthyAfter] begin anew with each run. A run
 // that gives up leaves the worker waiting for the next due time, unless its error is [Permanent] or it has [WithStopPoolOnFailure].
 //
-// Runs never overlap: due times that pass during a run are left out, and told of as one event; one that is due just as a run ends is
-// run. Waits follow the clock on the wall: after it was set, or the machine suspended, a run is late by a minute at most. A time that
-// is due never comes while the clock is set back, and is not run twice.
+// Runs never overlap: due times that pass during a run are left out, and told of as one event; one that is due just as a run ends
+// is run. Waits follow the clock on the wall: after it was set, or the machine suspended, a run is late by a minute at most. Where
+// the clock is set back, the next due time comes later, and none is run twice.
 //
-// nil means none. The pool understands no cron syntax: any parser's schedule will do. For what ticks too often for a log line each, see
-// [NewPeriodicWorker].
+// nil means none. The pool understands no cron syntax: any parser's schedule will do. For calls that are too frequent for a log
+// line each, see [NewPeriodicWorker].
 func WithSchedule(schedule Schedule) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.Schedule = schedule
@@ -203,10 +202,10 @@ func WithReadyOnSuccess() WorkerExecutionOption {
 // soon as its attempt is running, and this one begins beside it. A deferral counts from there.
 //
 // A dependency that ends without having been ready (it gave up, or was stopped by [WorkerPool.StopWorker]) makes the worker end in
-// [Error] without an attempt, with a [*DependencyError]; it has given up then, and so have those that depend on it in turn. Once begun, a
-// worker is not told of later failures of what it depends on. A stop goes the other way: dependents have ended before what they depend
-// on is told, whoever began the stop. Only a dependency whose attempt was running already when its first dependent was registered sees
-// the end of Start's context together with that, until its next attempt.
+// [Error] without an attempt, with a [*DependencyError]; it has given up then, and so have those that depend on it in turn. Once
+// begun, a worker is not told of later failures of what it depends on. A stop goes the other way: dependents have ended before what
+// they depend on is told, whoever began the stop. There is one exception: if the attempt of a dependency was running already when
+// its first dependent was registered, that attempt sees the end of Start's context at once.
 //
 // Several options add up. A dependency on itself, a cycle, and a [WithStopStage] that would stop a dependency before its dependent are
 // errors of [WorkerPoolFactory.Create] and [WorkerPool.Start], and a name that nobody has registered is one of Start; a running pool
@@ -237,9 +236,9 @@ func WithStopTimeout(d time.Duration) WorkerExecutionOption {
 	}
 }
 
-// WithStopErrors says which errors of the worker are a stop, and not a failure, once it was told to stop, besides its context's own: a
-// server's "closed", a gRPC status. It is not asked about an attempt that has timed out or missed its heartbeat. It may be called by
-// several goroutines at once; a panic in it means no. It wins over [WithGlobalStopErrors], and nil is none.
+// WithStopErrors sets which errors of a worker that was told to stop are a stop, and not a failure: a server's "closed", a gRPC
+// status. The error of its context always is. It is not asked about an attempt that has timed out or missed its heartbeat. It may
+// be called by several goroutines at once; a panic in it means no. It wins over [WithGlobalStopErrors], and nil is none.
 func WithStopErrors(is func(error) bool) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.StopErrors = is

@@ -61,9 +61,10 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 //   - worker_stop_timeouts_total, a counter of stops that gave up waiting for it;
 //   - worker_execution_duration_seconds, a histogram of how long attempts took, from 0.1 s to 1 day, with native buckets too.
 //
-// A worker appears once it has started, and is gone once it was unregistered ([WorkerPool.Unregister]). All is counted from the creation
-// of the metrics, registered or not. Several pools may share metrics; their workers of one name then share its series, as those do whose
-// names [Sanitize] makes equal: up is how many of them run, ready the least, and each other gauge the worst. It is safe for concurrent use.
+// A worker appears once it has started, and is gone once it was unregistered ([WorkerPool.Unregister]). All is counted from the
+// creation of the metrics, registered or not. Several pools may share metrics; their workers of one name then share its series, and
+// so do workers whose names [Sanitize] makes equal: worker_up is the number of those that run, worker_ready is 1 only if all are
+// ready, and each other gauge is that of the worst. It is safe for concurrent use.
 type WorkerMetrics struct {
 	*families
 	durations func() *prometheus.HistogramVec // made when it is asked for first, since it is large

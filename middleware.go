@@ -21,9 +21,9 @@ type MiddlewareFunc func(next HandlerFunc) HandlerFunc
 // wrong in it (an error, a panic, a [runtime.Goexit], a nil function) is an outcome of the attempt, as if Run had caused
 // it. Name names the middleware in such an error.
 //
-// The outermost middleware's error is the attempt's, but the attempt lasts until Run has returned too: where a middleware does not wait
-// for it, the context is cancelled when the outermost returns, and a next that is called later returns the context's error without a
-// Run. A panic of Run goes through the middlewares where these call next on the goroutine that they were called on; on another one,
+// The error of the outermost middleware is that of the attempt. The attempt lasts until Run has returned, too. If a middleware does
+// not wait for Run, the context is cancelled when the outermost one returns, and a next that is called later returns the context's
+// error without calling Run. A panic of Run goes through a middleware that calls next on its own goroutine; on another goroutine,
 // next returns it as a [*PanicError].
 type Middleware interface {
 	// Name returns the name of the middleware.

@@ -167,10 +167,11 @@ func WithGlobalStopErrors(is func(error) bool) WorkerPoolOption {
 	}
 }
 
-// WithGlobalStopTimeout bounds each stop of the pool, whoever began it ([WorkerPool.Stop], [WorkerPool.Shutdown], the end of Start's
-// context, [WithStopPoolOnFailure], [WorkerPool.Run]), from its begin: then all workers are told that were not yet, those that have not
-// ended are logged, and who waits gets the [*StopError]. It bounds the waits of [WorkerPool.StopWorker], [WorkerPool.RestartWorker] and
-// [WorkerPool.Unregister] too. The default, 0, and negative values mean no bound.
+// WithGlobalStopTimeout bounds each stop of the pool, whoever began it ([WorkerPool.Stop], [WorkerPool.Shutdown], the end of
+// Start's context, [WithStopPoolOnFailure], [WorkerPool.Run]), from the begin of the stop on. Once it is over, the workers that
+// were not told yet are told, those that have not ended are logged, and callers that wait get the [*StopError]. It bounds the waits
+// of [WorkerPool.StopWorker], [WorkerPool.RestartWorker] and [WorkerPool.Unregister] too. The default, 0, and negative values mean
+// no bound.
 func WithGlobalStopTimeout(d time.Duration) WorkerPoolOption {
 	return func(o *PoolOptions) {
 		o.GlobalStopTimeout = d
@@ -187,10 +188,10 @@ func WithGlobalMaxEvents(n int) WorkerPoolOption {
 
 // WithGlobalListener adds a function that is called for each [Transition] of each worker, after those of earlier options.
 //
-// The listener is called on the worker's goroutine, so for one worker in order, and for several at once; only what happens to an attempt
-// while that is in Run comes from another goroutine: a missed heartbeat and its end, a timeout, and readiness, from that which called
-// [Ready]. It holds the worker up for as long as it takes, and must not wait for the worker. A panic in it is recovered and logged. nil
-// is none.
+// The listener is called on the worker's goroutine: in order for one worker, at the same time for several. What happens to an
+// attempt while it is in Run comes from another goroutine: a missed heartbeat and its end, and a timeout. Readiness comes from the
+// goroutine that called [Ready]. It holds the worker up for as long as it takes, and must not wait for the worker. A panic in it is
+// recovered and logged. nil is none.
 func WithGlobalListener(listener func(Transition)) WorkerPoolOption {
 	return func(o *PoolOptions) {
 		before := o.GlobalListener

@@ -27,7 +27,7 @@ func WithIntervalJitter(fraction float64) PeriodicOption {
 	}
 }
 
-// PeriodicWorker is a [Worker] that calls a function by an interval, made by [NewPeriodicWorker].
+// PeriodicWorker is a [Worker] that calls a function at an interval, made by [NewPeriodicWorker].
 type PeriodicWorker struct {
 	name         string
 	run          HandlerFunc
@@ -41,10 +41,11 @@ type PeriodicWorker struct {
 // due. Calls never overlap: those that come due while one is running are left out, not made up for. They are part of one attempt, so
 // none has a log line, an event or a span of its own; the report tells how many there were, and when ([WorkerReport]).
 //
-// An error of run is returned from Run: the worker has failed, and the one policy for restarts rules whether and when it goes
-// on. Each call is a [Heartbeat], so a heartbeat's timeout should be longer than the initial delay, and than the interval and a call
-// together: with a shorter one it is missed between two calls. An interval that is not positive, a nil run and a jitter outside of [0, 1] are errors of the
-// registration, as an empty name is; where the worker is embedded in another type that hides them, of its first attempt, and [Permanent].
+// An error of run is returned from Run: the attempt has failed, and the worker's options for restarts decide whether and when it
+// goes on. Each call is a [Heartbeat]. So the timeout of a heartbeat should be longer than the initial delay, and longer than the
+// interval and a call together: a shorter one is missed between two calls. An interval that is not positive, a nil run and a jitter
+// outside of [0, 1] are errors of the registration, as an empty name is. Where the worker is embedded in another type that hides
+// them, its first attempt fails instead, with a [Permanent] error.
 func NewPeriodicWorker(name string, interval time.Duration, run HandlerFunc, options ...PeriodicOption) *PeriodicWorker {
 	w := &PeriodicWorker{name: name, run: run, interval: interval}
 	for i, option := range options {

@@ -31,8 +31,8 @@ type WorkerPool struct {
 
 var errNotMade = errors.New("worker pool was not made by NewWorkerPool")
 
-// NewWorkerPool returns a new [WorkerPool], with optional [WorkerPoolOption]. What is wrong with them is the error of
-// [WorkerPool.Start]; [WorkerPoolFactory.Create] tells it at once.
+// NewWorkerPool returns a new [WorkerPool], with optional [WorkerPoolOption]. An error in them is returned by [WorkerPool.Start];
+// [WorkerPoolFactory.Create] returns it at once.
 func NewWorkerPool(options ...WorkerPoolOption) *WorkerPool {
 	resolved, problems := resolvePoolOptions(options)
 	size := len(resolved.registered)
@@ -91,8 +91,8 @@ func (p *WorkerPool) Register(registrations ...*WorkerRegistration) *WorkerPool 
 // Add registers a new [WorkerRegistration], and returns an error that says why where it is refused; then nothing has changed.
 //
 // A worker of the same name is replaced. On a started pool the worker is started at once; there, a name whose worker is still alive
-// is refused, and so is a worker that depends on one that is not registered. On a pool that is not started, a registration that is not
-// valid is told by the next Start too, once, for those who use Register.
+// is refused, and so is a worker that depends on one that is not registered. On a pool that is not started, the next Start returns
+// the error of an invalid registration too, once, since Register returns none.
 func (p *WorkerPool) Add(registration *WorkerRegistration) error {
 	if p.plans == nil {
 		return errNotMade
@@ -231,7 +231,7 @@ func (p *WorkerPool) Execution(name string) (*WorkerExecution, error) {
 }
 
 // Start starts all [Worker] registered in the [WorkerPool], and does not wait for them ([WorkerPool.WaitReady] does). They begin in
-// registration order: each is launched with the first event of the one before.
+// registration order: each is launched once the one before has its first event.
 //
 // The workers' contexts derive from ctx: its values and its logger reach them, and once it is done the pool stops, as
 // [WorkerPool.Stop] does it but with ctx's own cause. So it must last as long as the pool: the context of a start hook, which ends

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Ready tells that the worker of the innermost attempt in ctx is ready to serve ([WithReadiness]): the workers that depend on it may
-// begin, and [WorkerPool.WaitReady] and the readiness probe pass it. The first call in an attempt counts; it does nothing elsewhere, and
-// once the attempt has ended or is cancelled. It is safe for concurrent use. The first call records the transition, log and listener
-// included, on the caller's goroutine; all others cost one atomic load.
+// Ready tells that the worker of the innermost attempt in ctx is ready to serve ([WithReadiness]): the workers that depend on it
+// may begin, and [WorkerPool.WaitReady] and the readiness probe pass it. The first call in an attempt counts. Outside of an
+// attempt, and once that has ended or is cancelled, it does nothing. It is safe for concurrent use. The first call records the
+// transition, log and listener included, on the caller's goroutine; all others cost one atomic load.
 func Ready(ctx context.Context) {
 	a := attemptOf(ctx)
 	if a == nil || a.said.Load() || a.Err() != nil || !a.said.CompareAndSwap(false, true) {
@@ -47,8 +47,8 @@ type Health struct {
 //
 // A pool is ready from Start to the begin of its stop, while each worker is ready ([WorkerExecution.Ready]), or optional
 // ([WithOptional]), is deferred, waits for a due time after a run that did not give up, or was stopped by [WorkerPool.StopWorker].
-// It is live unless a worker is [Stuck], or one with [WithStopPoolOnFailure] gave up, but while the pool stops; optional workers
-// do not count.
+// It is not live while a worker is [Stuck]. It is not live either once a worker with [WithStopPoolOnFailure] has given up, unless
+// the pool is stopping. Optional workers do not count.
 func (p *WorkerPool) Health() Health {
 	state, supervisors := p.look()
 	health := Health{State: state, NotLive: map[string]WorkerStatus{}, NotReady: map[string]WorkerStatus{}}

@@ -129,8 +129,8 @@ func unmarshalWithStatus(data []byte, to any, status *WorkerStatus) error {
 	return nil
 }
 
-// Report returns a snapshot of the pool and its workers. It does not block: an attempt that records a transition meanwhile waits
-// for the copy of its own worker's events at most.
+// Report returns a snapshot of the pool and its workers. It does not block. An attempt that records a transition at that moment
+// waits for the copy of its own worker's events at most.
 func (p *WorkerPool) Report() PoolReport {
 	report := PoolReport{At: time.Now()}
 

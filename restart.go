@@ -54,8 +54,8 @@ func (p *WorkerPool) RestartWorker(ctx context.Context, name string) error {
 	return nil
 }
 
-// Unregister stops one worker as [WorkerPool.StopWorker] does, and then forgets it: its registration, its execution, and the series of
-// its metrics, unless another worker or pool that shares the metrics has them too. Its name is free then.
+// Unregister stops one worker as [WorkerPool.StopWorker] does, and then forgets it: its registration, its execution, and the series
+// of its metrics, unless another worker, or another pool with the same metrics, uses them too. Its name is free then.
 //
 // It returns an error, and does nothing, if the worker was not registered, or if others depend on it ([WithDependsOn]). One that has
 // not ended in time, as a [*StopError] says, is forgotten once it has.

@@ -19,10 +19,11 @@ func (p *WorkerPool) Stop() error {
 // ([WithStopStage]) and dependents before what they depend on ([WithDependsOn]), and waits until each has ended, but no longer than ctx
 // and [WithGlobalStopTimeout] allow. [WithGlobalStopDelay] lets it tell them later; a second call tells them at once.
 //
-// It returns nil once nothing of the pool runs any more: at once on a pool that was never started or has stopped. Where the time is
-// over before, all workers are told, and it returns a [*StopError] with those that have not ended: called from inside a worker, that
-// one too. They are waited for no more, but not forgotten: the end of each is logged, another Shutdown waits for them again, and
-// Start is refused until they have ended. It may be called from many goroutines: each waits for the same stop.
+// It returns nil once nothing of the pool runs any more: at once on a pool that was never started or has stopped. If the time is
+// over before that, it tells the workers that were not told yet, and returns a [*StopError] with all that have not ended; called
+// from inside a worker, with that one too. It no longer waits for them, but they are not forgotten: the end of each is logged,
+// another Shutdown waits for them again, and Start is refused until they have ended. It may be called from many goroutines: each
+// waits for the same stop.
 func (p *WorkerPool) Shutdown(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext
@@ -94,8 +95,8 @@ func (p *WorkerPool) withStopTimeout(ctx context.Context) (context.Context, cont
 // ended in [Error], joined in registration order, or ctx's error if that was first. Where a stop takes longer than
 // [WithGlobalStopTimeout], it waits no longer than that, and the [*StopError] is joined too.
 //
-// It does not stop anything. On a pool that was never started it returns nil at once; after a stop, the errors of the workers as
-// they have ended. Workers that are registered or restarted meanwhile are waited for too.
+// It does not stop anything. On a pool that was never started it returns nil at once; after a stop it returns the errors of the
+// workers that have failed. Workers that are registered or restarted meanwhile are waited for too.
 func (p *WorkerPool) Wait(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext

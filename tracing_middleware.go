@@ -15,11 +15,11 @@ const TraceSpanAttributeWorkerExecutionAttempt = "WorkerExecutionAttempt"
 type tracingMiddleware struct{}
 
 // NewTracingMiddleware returns a [Middleware] that runs each attempt inside a span of [CtxTracer], named "worker NAME", with the
-// worker's name, the execution id and the number of the attempt as attributes. Each is the root of a trace of its own, so that sampling
-// is per attempt, with a link to the span that Start's context carries. A failure is recorded once, a panic and a Goexit with the stack,
-// after OpenTelemetry's conventions for exceptions and errors; that the worker was stopped is not a failure. The pool's own log records
-// carry the span's ids from the end of the attempt on. All text is valid UTF-8, and bounded. Without this middleware the pool starts no
-// spans.
+// worker's name, the execution id and the number of the attempt as attributes. Each span is the root of a trace of its own, so that
+// sampling is per attempt, and links to the span in Start's context. A failure is recorded once, by OpenTelemetry's conventions for
+// exceptions and errors; that of a panic or a Goexit has the stack. A worker that was stopped has not failed. The pool's own log
+// records carry the span's ids from the end of the attempt on. All text is valid UTF-8, and bounded. Without this middleware the
+// pool starts no spans.
 func NewTracingMiddleware() Middleware {
 	return tracingMiddleware{}
 }

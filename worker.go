@@ -27,9 +27,9 @@
 //
 // # Starting
 //
-// A worker is ready once its attempt is running, or, with [WithReadiness], once it calls [Ready], or, with [WithReadyOnSuccess], once it
-// has succeeded. Those that depend on it ([WithDependsOn]) begin then, [WorkerPool.WaitReady] waits for all, and [WorkerPool.Health] is
-// what probes say. A worker with a schedule ([WithSchedule]) is run at each due time.
+// A worker is ready once its attempt is running, or, with [WithReadiness], once it calls [Ready], or, with [WithReadyOnSuccess],
+// once it has succeeded. Workers that depend on it ([WithDependsOn]) begin then. [WorkerPool.WaitReady] waits until all are ready,
+// and [WorkerPool.Health] says what the probes answer. A worker with a schedule ([WithSchedule]) is run at each due time.
 //
 // # Restarting
 //
@@ -41,22 +41,22 @@
 //
 // # Ending
 //
-// Once a stop has begun no attempt begins. What a worker does after its context is done decides how it ends: with nil it is a [Success],
-// with its context's error, wrapped or not, or one of [WithStopErrors], it was [Stopped], and anything else is an [Error], also where it
-// is joined with the context's error ([errors.Join]). It is not restarted in any case. [context.Cause] tells why the context is done:
-// [ErrPoolStopped], [ErrWorkerStopped], [ErrHeartbeatMissed], [ErrNotReady], [ErrAttemptTimeout], the [*WorkerError] of a worker with
-// [WithStopPoolOnFailure], or what ended the context of Start.
+// Once a stop has begun no attempt begins. What Run returns after its context is done decides how the worker ends: nil is a
+// [Success]; the context's error, wrapped or not, or one of [WithStopErrors], means [Stopped]; anything else is an [Error], and so
+// is an error that joins the context's error with another one ([errors.Join]). It is not restarted in any case. [context.Cause]
+// tells why the context is done: [ErrPoolStopped], [ErrWorkerStopped], [ErrHeartbeatMissed], [ErrNotReady], [ErrAttemptTimeout],
+// the [*WorkerError] of a worker with [WithStopPoolOnFailure], or what ended the context of Start.
 //
 // Nothing can end a goroutine from outside. A stop that takes too long therefore returns a [*StopError], which names the workers
 // that have not ended, and tells where they are.
 //
 // # Concurrency
 //
-// All of a pool and its executions is safe for concurrent use. Each attempt of a worker has a goroutine of its own, and the next one
-// begins when that and all that it called has returned, and its context is cancelled. The pool holds no lock while it calls a user's
+// A pool and its executions are safe for concurrent use. Each attempt of a worker has a goroutine of its own. The next attempt
+// begins once Run and its middlewares have returned and their context is cancelled. The pool holds no lock while it calls a user's
 // code (a worker, a middleware, an id generator, a log writer, a schedule, the methods of contexts, errors and panic values), and
-// recovers the panics of that code on the goroutines that it called it on. It waits for itself where [WorkerPool.Stop] or the like is
-// called without a bound from inside such code.
+// recovers the panics of that code on the goroutine that it was called on. A [WorkerPool.Stop] or the like that such code calls
+// without a bound waits for itself.
 //
 // # Names
 //
@@ -73,10 +73,10 @@ import (
 //
 // The pool reads Name once, when the worker is registered: it is the key of the worker in the pool and must not be empty.
 //
-// Run does the work. It returns nil when the work is done, or an error when it failed, and it should return soon after ctx
-// is done: nothing can end a goroutine from outside, so a Run that ignores its context delays the stop of its pool.
-// Returning ctx's own error then is a stop, not a failure. A panic or a [runtime.Goexit] in Run is a failure like an
-// error. Whenever Run returned, ctx is cancelled.
+// Run does the work. It returns nil when the work is done, or an error when it failed, and it should return soon after ctx is done:
+// nothing can end a goroutine from outside, so a Run that ignores its context delays the stop of its pool. Returning ctx's own
+// error then is a stop, not a failure. A panic or a [runtime.Goexit] in Run is a failure like an error. Once Run has returned, ctx
+// is cancelled.
 //
 // One worker is never run twice at the same time by one pool.
 type Worker interface {
@@ -92,8 +92,8 @@ type FuncWorker struct {
 	run  HandlerFunc
 }
 
-// NewFuncWorker returns a [Worker] of a name and a function. A nil function is an error of its registration, as an empty name is; where
-// the worker is embedded in another type that hides this, of its first attempt, and [Permanent].
+// NewFuncWorker returns a [Worker] of a name and a function. A nil function is an error of the registration, as an empty name is.
+// Where the worker is embedded in another type that hides this, its first attempt fails instead, with a [Permanent] error.
 func NewFuncWorker(name string, run HandlerFunc) *FuncWorker {
 	return &FuncWorker{name: name, run: run}
 }

@@ -34,7 +34,7 @@
 //
 // # Report
 //
-// These parameters of the query leave things out, so that who asks often, as the page does, asks for little:
+// These parameters of the query leave things out, so that a client that asks often, as the page does, gets short answers:
 //
 //	worker=NAME   only this worker; given more than once, only these; one that does not exist is just not in the answer
 //	events=N      only the newest N events of each worker; 0 for none; without it, all that are kept
@@ -47,14 +47,14 @@
 // Beside the pool's own fields the report has "instance": which process answers, with "id", "name" ([WithInstance]), "host", "pid",
 // "startedAt" and "version" (of the main module); and "control": true with [WithControl].
 //
-// What else is in the query is ignored; a value that is none is answered with 400. Text that is not UTF-8 has U+FFFD in place
-// of each byte that is not, and a worker is found by its name as it is shown.
+// Other parameters are ignored. An invalid value, such as events=x, is answered with 400. Text that is not UTF-8 has U+FFFD in
+// place of each byte that is not, and a worker is found by its name as it is shown.
 //
 // # Probes
 //
-// Both answer {"ok": BOOL, "state": STATE, "workers": {NAME: STATUS}}, with the state of the pool and the workers that fail the probe. What fails which is the rule
-// of [healthcheck.NewWorkerLivenessProbe] and [healthcheck.NewWorkerReadinessProbe]. Before the start of the pool and while it stops
-// it is not ready, though no worker may fail.
+// Both answer {"ok": BOOL, "state": STATE, "workers": {NAME: STATUS}}, with the state of the pool and the workers that fail the
+// probe. The rules are those of [healthcheck.NewWorkerLivenessProbe] and [healthcheck.NewWorkerReadinessProbe]. Before the start of
+// the pool and while it stops it is not ready, though no worker may fail.
 //
 // # Control
 //
