@@ -234,6 +234,16 @@ func (m *WorkerMetrics) increment(workerName string, c counter) *WorkerMetrics {
 	return m
 }
 
+// expect makes room for the series of that many workers.
+func (m *WorkerMetrics) expect(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	if len(m.series) == 0 {
+		m.series = make(map[string]*workerSeries, n)
+	}
+}
+
 // join returns the series of a plan, whose gauges tell of it from now on.
 func (m *WorkerMetrics) join(member *plan) *workerSeries {
 	series := m.of(member.name)

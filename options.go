@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -229,6 +230,7 @@ func WithWorker(worker Worker, options ...WorkerExecutionOption) WorkerPoolOptio
 // resolvePoolOptions applies options to the defaults, and returns what is wrong with them.
 func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 	o := DefaultWorkerPoolOptions()
+	o.Registrations = make(map[string]*WorkerRegistration, len(options))
 	var problems []error
 
 	for i, option := range options {
@@ -239,6 +241,11 @@ func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 		}
 	}
 
+	return o, append(problems, o.normalize()...)
+}
+
+// normalize puts the defaults into the place of what is nil or not valid, and returns what is not.
+func (o *PoolOptions) normalize() (problems []error) {
 	if o.Metrics != nil && o.Metrics.series == nil {
 		problems = append(problems, errMetrics)
 		o.Metrics = nil
@@ -265,7 +272,19 @@ func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 		o.GlobalDeferredStartThreshold = DefaultDeferredStartThreshold
 	}
 
-	return o, problems
+	return problems
+}
+
+// byHand returns the registrations that an option of a user's has put into the map, by name.
+func (o *PoolOptions) byHand() map[string]*WorkerRegistration {
+	theirs := maps.Clone(o.Registrations)
+	for _, registration := range o.registered {
+		if theirs[registration.name] == registration {
+			delete(theirs, registration.name)
+		}
+	}
+
+	return theirs
 }
 
 // executionOptions returns the options of one worker: the global ones, then its own in order.

@@ -41,13 +41,21 @@ func NewWorkerPool(options ...WorkerPoolOption) *WorkerPool {
 	if shared, err := resolved.executionOptions(nil); err == nil {
 		p.shared = shared
 	}
-	byHand := maps.Clone(resolved.Registrations)
+	resolved.Metrics.expect(size)
+	placed := 0
 	for _, registration := range resolved.registered {
 		// One that was replaced, or taken out of the map by another option, is not registered.
-		if registration.err != nil || resolved.Registrations[registration.name] == registration {
-			delete(byHand, registration.name)
+		isPlaced := resolved.Registrations[registration.name] == registration
+		if isPlaced {
+			placed++
+		}
+		if isPlaced || registration.err != nil {
 			p.problems = appendError(p.problems, p.Add(registration))
 		}
+	}
+	byHand := map[string]*WorkerRegistration{}
+	if placed < len(resolved.Registrations) {
+		byHand = resolved.byHand()
 	}
 	for _, name := range slices.Sorted(maps.Keys(byHand)) {
 		if registration := byHand[name]; registration != nil && registration.name != name {

@@ -3,7 +3,6 @@ package contender_test
 import (
 	"fmt"
 	"io"
-	"runtime"
 	"testing"
 
 	"github.com/ankorstore/yokai/worker/benchmarks/internal/contender"
@@ -29,11 +28,6 @@ func startStop(b *testing.B, c contender.Contender, setup contender.Setup, n int
 	// This lap also pays for what is the process's: memory from the system, goroutines that later ones take over.
 	allocations := testing.AllocsPerRun(1, func() { start()() })
 	for b.Loop() {
-		if n >= 1000 { // so that it does not pay for collecting the lap before
-			b.StopTimer()
-			runtime.GC()
-			b.StartTimer()
-		}
 		start()()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/worker")
