@@ -165,7 +165,7 @@ func (e *WorkerExecution) StopPoolOnFailure() bool {
 // newest 1000 events, or as many as [WithGlobalMaxEvents] says, and of each message 4 KiB at most.
 func (e *WorkerExecution) Events() []*WorkerExecutionEvent {
 	e.mu.Lock()
-	kept := e.events.all()
+	kept := e.events.all(nil)
 	e.mu.Unlock()
 
 	made := make([]WorkerExecutionEvent, len(kept))
@@ -187,7 +187,7 @@ func (e *WorkerExecution) DroppedEvents() int {
 // cut as theirs are.
 func (e *WorkerExecution) HasEvent(message string) bool {
 	e.mu.Lock()
-	all := e.events.all()
+	all := e.events.all(nil)
 	e.mu.Unlock()
 
 	message = kept(message)

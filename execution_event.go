@@ -2,7 +2,6 @@ package worker
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -88,7 +87,7 @@ func (e *events) next() *event {
 	return oldest
 }
 
-// all returns a copy, the oldest first.
-func (e *events) all() []event {
-	return slices.Concat(e.ring[e.oldest:], e.ring[:e.oldest])
+// all appends a copy of all events, the oldest first.
+func (e *events) all(to []event) []event {
+	return append(append(to, e.ring[e.oldest:]...), e.ring[:e.oldest]...)
 }

@@ -300,26 +300,32 @@ func (o *ExecutionOptions) isStop(err error) (is bool) {
 // told returns the options that are not the default, and that a report does not tell otherwise, for people to read.
 func (o *ExecutionOptions) told() map[string]string {
 	var told map[string]string
-	tell := func(is bool, name, value string) {
+	tell := func(is bool, name string, value any) {
 		if !is {
 			return
 		}
 		if told == nil {
 			told = map[string]string{}
 		}
-		told[name] = value
+		told[name] = fmt.Sprint(value)
 	}
 
-	tell(o.AttemptTimeout > 0, "attemptTimeout", o.AttemptTimeout.String())
-	tell(o.HealthyAfter > 0, "healthyAfter", o.HealthyAfter.String())
+	tell(o.AttemptTimeout > 0, "attemptTimeout", o.AttemptTimeout)
+	tell(o.HealthyAfter > 0, "healthyAfter", o.HealthyAfter)
 	tell(o.RestartPolicy == RestartAlways && o.Schedule == nil, "restartPolicy", "always")
-	tell(o.RestartLimit > 0, "restartLimit", fmt.Sprintf("%d within %s", o.RestartLimit, o.RestartLimitWithin))
-	tell(o.DeferredStartThreshold > 0, "deferredStart", fmt.Sprintf("%gs", o.DeferredStartThreshold))
-	tell(o.StopStage != 0, "stopStage", fmt.Sprint(o.StopStage))
-	tell(o.StopTimeout > 0, "stopTimeout", o.StopTimeout.String())
+	tell(o.StopStage != 0, "stopStage", o.StopStage)
+	tell(o.StopTimeout > 0, "stopTimeout", o.StopTimeout)
 	tell(o.ReadyOnSuccess, "readiness", "on success")
-	tell(o.Readiness, "readiness", "within "+o.ReadyWithin.String())
-	tell(o.Readiness && o.ReadyWithin <= 0, "readiness", "when it says so")
+	if o.RestartLimit > 0 {
+		tell(true, "restartLimit", fmt.Sprintf("%d within %s", o.RestartLimit, o.RestartLimitWithin))
+	}
+	if o.DeferredStartThreshold > 0 {
+		tell(true, "deferredStart", fmt.Sprintf("%gs", o.DeferredStartThreshold))
+	}
+	if o.Readiness {
+		tell(o.ReadyWithin > 0, "readiness", "within "+o.ReadyWithin.String())
+		tell(o.ReadyWithin <= 0, "readiness", "when it says so")
+	}
 
 	return told
 }

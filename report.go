@@ -150,7 +150,7 @@ func (p *WorkerPool) Report() PoolReport {
 	}
 	report.Workers = make([]WorkerReport, len(supervisors))
 	for i, s := range supervisors {
-		report.Workers[i] = s.execution.report(report.State == PoolStopping, s.generation)
+		s.execution.report(&report.Workers[i], report.State == PoolStopping, s.generation)
 		report.Workers[i].WaitingFor = waiting[s.plan.name]
 		report.Workers[i].Nested = s.nestedReports()
 	}
@@ -205,15 +205,16 @@ func (p *WorkerPool) stateLocked() PoolState {
 	return PoolNew
 }
 
-// report returns a snapshot of the execution in a generation. What has told the worker to stop is a request, or that generation's stop.
-func (e *WorkerExecution) report(leaving bool, g *generation) WorkerReport {
+// report takes a snapshot of the execution in a generation. What has told the worker to stop is a request, or that generation's stop.
+func (e *WorkerExecution) report(r *WorkerReport, leaving bool, g *generation) {
+	var few [4]event // for most
 	e.mu.Lock()
-	r := e.factsLocked()
+	e.factsLocked(r)
 	r.Live, r.Fine = e.healthLocked(leaving)
 	for _, run := range e.runs {
 		r.Runs = append(r.Runs, RunReport{run.startedAt, run.endedAt, run.status, run.executionID})
 	}
-	all, cause := e.events.all(), e.stopCause
+	all, cause := e.events.all(few[:0]), e.stopCause
 	e.mu.Unlock()
 
 	switch {
@@ -229,15 +230,13 @@ func (e *WorkerExecution) report(leaving bool, g *generation) WorkerReport {
 	for i := range all {
 		r.Events[i] = EventReport{all[i].at, all[i].executionID, all[i].message()}
 	}
-
-	return r
 }
 
-// factsLocked returns what needs neither the events nor user code.
-func (e *WorkerExecution) factsLocked() WorkerReport {
+// factsLocked reports what needs neither the events nor user code.
+func (e *WorkerExecution) factsLocked(r *WorkerReport) {
 	failure := e.lastFailureLocked()
 
-	return WorkerReport{
+	*r = WorkerReport{
 		Name:                e.name,
 		Status:              e.status,
 		ExecutionID:         e.id,

@@ -130,6 +130,9 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
+// gaugesPerWorker is how many a scrape has of a worker at most.
+const gaugesPerWorker = 9
+
 // collect sends the samples of the worker: of its counters those that count something, and the rest once it has started.
 func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metric) {
 	for c := countStarted; int(c) < len(statusLabels); c++ {
@@ -142,8 +145,10 @@ func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metri
 	if !g.launched {
 		return
 	}
+	made := make([]gauge, 0, gaugesPerWorker) // in one allocation
 	send := func(desc *prometheus.Desc, value float64) {
-		metrics <- &gauge{desc: desc, labels: s.labels[:], value: value}
+		made = append(made, gauge{desc: desc, labels: s.labels[:], value: value})
+		metrics <- &made[len(made)-1]
 	}
 	moment := func(desc *prometheus.Desc, at time.Time) {
 		if !at.IsZero() {
