@@ -77,8 +77,8 @@ func TestNoAttemptAfterAStopWhileTheGeneratorIsSlow(t *testing.T) {
 
 // A stop whose bound is reached in the moment in which the last worker ends may time out or not. If it does not, the pool has stopped.
 func TestStopAtTheMomentOfItsTimeout(t *testing.T) {
-	for range 500 {
-		synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 500 {
 			pool := newPool(t, worker.WithGlobalStopTimeout(time.Second), worker.WithWorker(do("job", func(ctx context.Context) error {
 				<-ctx.Done()
 				time.Sleep(time.Second)
@@ -91,14 +91,14 @@ func TestStopAtTheMomentOfItsTimeout(t *testing.T) {
 				require.Equal(t, worker.PoolStopped, pool.Report().State)
 			}
 			require.NoError(t, pool.Stop())
-		})
-	}
+		}
+	})
 }
 
 // A stop that meets its bound in the moment in which the worker ends either times out, and the late return is told of, or neither.
 func TestNoLateReturnWithoutATimeout(t *testing.T) {
-	for range 2000 {
-		synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 2000 {
 			pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(1)))
 			require.NoError(t, pool.Start(t.Context()))
 			synctest.Wait()
@@ -107,8 +107,8 @@ func TestNoLateReturnWithoutATimeout(t *testing.T) {
 
 			last := messages(execution(t, pool, "job"))
 			assert.Equal(t, err != nil, last[len(last)-1] == "returned 0s after its stop had timed out", "%v: %q", err, last)
-		})
-	}
+		}
+	})
 }
 
 // A worker that was restarted holds up what it depends on once, not once for each of its executions.
