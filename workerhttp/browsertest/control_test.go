@@ -115,8 +115,8 @@ func TestRestartOfAWorkerThatFailsAgain(t *testing.T) {
 }
 
 // What the service says against it is told, and what it only may say some day too.
-// Not parallel: it says when an answer comes, and a page that is starved beside many others takes it for an older one.
 func TestActionsThatAreNotDone(t *testing.T) {
+	t.Parallel()
 	one := func(more fields) pool {
 		return pool{head: fields{"control": true}, workers: []fields{worked("a", "running", more)}}
 	}
@@ -142,15 +142,20 @@ func TestActionsThatAreNotDone(t *testing.T) {
 	s.set(one(fields{"events": []fields{event(ago(-60), "stop asked for by x not done: too late")}}))
 	b.untilNote("a", `^not stopped: too late`)
 
+	// What is said of an action is set before it, since an answer may be on its way while it is asked for.
+	s.set(one(fields{"ready": false, "events": []fields{event(ago(-60), "restarted as asked for by x")}}))
+	b.until(`document.querySelector("#list").innerText.includes("restarted as asked for")`)
 	b.choose("a", "Restart")
 	b.confirm()
-	s.set(one(fields{"ready": false, "events": []fields{event(ago(-60), "restarted as asked for by x")}}))
 	b.untilNote("a", `^verifying: not ready yet`)
 	s.set(one(fields{"events": []fields{event(ago(-60), "restarted as asked for by x")}}))
 	b.untilNote("a", `^restarted`)
 
+	s.set(one(nil))
+	b.until(`!document.querySelector("#list").innerText.includes("restarted as asked for")`)
 	b.choose("a", "Restart")
 	b.confirm()
+	b.untilNote("a", `^restarting`)
 	s.set(pool{head: fields{"control": true, "state": "stopping"}, workers: []fields{worked("a", "running", nil)}})
 	b.untilNote("a", `^not restarted yet: the pool is stopping`)
 	b.takeProblems()
