@@ -44,6 +44,7 @@ type outcome struct {
 	detail
 }
 
+// Outcomes that say nothing particular. An attempt has left by Goexit if it neither returned nor panicked.
 var (
 	leftByGoexit = outcome{kind: TransitionGoexited, detail: detail{err: ErrGoexit, text: ErrGoexit.Error()}}
 	success      = outcome{kind: TransitionSucceeded}
