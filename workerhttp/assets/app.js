@@ -26,6 +26,7 @@ const connection = new Connection({
     if (missing) announce(`${missing} is not among the workers that are shown.`);
     list.load();
   },
+  onStill: () => list.tick(),
   announce,
 });
 const control = new Control({ connection, announce, onChange: render });

@@ -10,9 +10,10 @@ const maxRetry = 5000; // ms between questions while the service is gone
 const tries = 8; // in a row, where another instance answers
 
 export class Connection {
-  // opened returns the names to ask for in detail; onReport takes each report, onFirst a part of the very first; announce tells something aloud.
-  constructor({ opened, onFirst, onReport, announce }) {
-    Object.assign(this, { opened, onFirst, onReport, announce });
+  // opened returns the names to ask for in detail; onReport takes each report, onFirst a part of the very first; onStill is called when
+  // time begins to stand still; announce tells something aloud.
+  constructor({ opened, onFirst, onReport, onStill, announce }) {
+    Object.assign(this, { opened, onFirst, onReport, onStill, announce });
     this.report = null;
     this.receivedAt = 0; // on performance's clock, which no one sets
     this.gone = null; // {since, reason, retryAt, wait} while the service does not answer
@@ -99,6 +100,7 @@ export class Connection {
     document.body.classList.add("is-gone");
     byId("gone").hidden = false;
     this.tick();
+    this.onStill();
   }
 
   #comeBack() {
@@ -115,6 +117,7 @@ export class Connection {
     if (on) clearTimeout(this.timer);
     else this.resume();
     this.tick();
+    if (on) this.onStill();
   }
 
   // tick shows what changes with time alone.

@@ -83,10 +83,12 @@ func TestPause(t *testing.T) {
 	b := open(t, s.url, desktop)
 	b.refreshes(1)
 	eval[string](b, `document.querySelector("#pause").click(), ""`)
-	since := b.rows()["a"].Since
 	asked := s.count()
+	wait := func(ms string) { eval[string](b, `new Promise((done) => setTimeout(() => done(""), `+ms+`))`) }
+	wait("1500") // for what was being asked for already
+	since := b.rows()["a"].Since
 	s.set(pool{workers: []fields{worked("new", "stuck", nil)}})
-	eval[string](b, `new Promise((done) => setTimeout(() => done(""), 4500))`)
+	wait("3000")
 
 	assert.LessOrEqual(t, s.count(), asked+1, "what was being asked for already")
 	assert.Equal(t, []string{"a", "b/#&=", "c"}, b.shown())
