@@ -133,6 +133,66 @@ func ExampleNewConsumerWorkerFromConfig() {
 	// dead letter "no order": invalid character 'o' in literal null (expecting 'u')
 }
 
+// newNightly returns a worker that makes a report once among all replicas, each time that the server says it is due.
+func newNightly(ctx context.Context, js jetstream.JetStream, cron string, report worker.HandlerFunc) (worker.Worker, error) {
+	_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:              "NIGHTLY",
+		Subjects:          []string{"nightly.>"},
+		MaxMsgsPerSubject: 1, // what was missed is made up for once, not once a night
+		AllowMsgSchedules: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = js.Publish(ctx, "nightly.schedule", nil, // by each replica: the last one counts
+		jetstream.WithScheduleCron(cron), jetstream.WithScheduleTarget("nightly.due"))
+	if err != nil {
+		return nil, err
+	}
+
+	config := jetstream.ConsumerConfig{
+		Durable:        "nightly",
+		FilterSubject:  "nightly.due",
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		AckWait:        15 * time.Second,
+		MaxAckPending:  1,
+		MaxDeliver:     3, // the attempts of one night
+		PriorityPolicy: jetstream.PriorityPolicyPinned,
+		PriorityGroups: []string{"main"},
+		PinnedTTL:      5 * time.Second,
+	}
+	handle := func(ctx context.Context, _ jetstream.Msg) error { return report(ctx) }
+
+	return workerjetstream.NewConsumerWorkerFromConfig("nightly", js, "NIGHTLY", config, handle,
+		workerjetstream.WithBackoff(worker.ConstantBackoff(10*time.Minute))), nil
+}
+
+// A job that every replica has, and that one of them runs at each due time of a cron expression.
+func ExampleNewConsumerWorkerFromConfig_schedule() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	js, closeAll := exampleServer()
+	defer closeAll()
+
+	// "0 30 4 * * *" is half past four, in UTC; this one is due every second.
+	nightly, err := newNightly(ctx, js, "* * * * * *", func(context.Context) error {
+		fmt.Println("report made")
+		cancel()
+		return nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	pool := worker.NewWorkerPool(
+		worker.WithWorker(nightly, worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts)),
+	)
+	fmt.Println(pool.Run(ctx))
+	// Output:
+	// report made
+	// <nil>
+}
+
 // exampleServer stands for the NATS server that a service connects to.
 func exampleServer() (js jetstream.JetStream, closeAll func()) {
 	dir, err := os.MkdirTemp("", "jetstream-example-")

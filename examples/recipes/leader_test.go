@@ -53,6 +53,20 @@ func newReplica(lock Lock, biller worker.Worker) *worker.WorkerPool {
 	))
 }
 
+// newNightly makes a pool whose report is made by the replica that leads: no other one has the schedule at work.
+func newNightly(lock Lock, nightly worker.Schedule, makeReport worker.HandlerFunc) *worker.WorkerPool {
+	reports := worker.NewWorkerPool(
+		worker.WithGlobalStopTimeout(10*time.Second),
+		worker.WithWorker(worker.NewFuncWorker("report", makeReport),
+			worker.WithSchedule(nightly),
+			worker.WithMaxExecutionsAttempts(3),
+			worker.WithBackoff(worker.ConstantBackoff(10*time.Minute)),
+		),
+	)
+
+	return newReplica(lock, worker.NewFuncWorker("reports", reports.Run))
+}
+
 func TestLeaderElection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -84,6 +98,36 @@ func TestLeaderElection(t *testing.T) {
 		execution, err := a.Execution("biller")
 		require.NoError(t, err)
 		require.ErrorIs(t, execution.LastError(), errLeadLost)
+	})
+}
+
+func TestOneRunAmongReplicas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		lock := newMemoryLock()
+		var log []string
+		replica := func(name string) *worker.WorkerPool {
+			pool := newNightly(lock, worker.Every(24*time.Hour), func(context.Context) error {
+				log = append(log, fmt.Sprintf("%s: %s", time.Since(start), name))
+				time.Sleep(time.Minute)
+
+				return nil
+			})
+			require.NoError(t, pool.Start(t.Context()))
+			synctest.Wait()
+
+			return pool
+		}
+		a, b := replica("a"), replica("b")
+
+		time.Sleep(60 * time.Hour)
+		require.NoError(t, a.Stop()) // b leads, and its schedule begins
+		time.Sleep(25 * time.Hour)
+		lock.lose() // to nobody but b itself, after its backoff
+		time.Sleep(25 * time.Hour)
+		require.NoError(t, b.Stop())
+
+		assert.Equal(t, []string{"24h0m0s: a", "48h0m0s: a", "84h0m0s: b", "109h0m1s: b"}, log)
 	})
 }
 
