@@ -87,6 +87,7 @@ func TestLeaderElection(t *testing.T) {
 		a, b := replica("a"), replica("b")
 
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		lock.lose() // a's lease has run out: b leads, and a stands for election after its backoff
 		time.Sleep(time.Hour)
 		assert.Equal(t, worker.Running, status(a, "biller"))
@@ -123,6 +124,7 @@ func TestOneRunAmongReplicas(t *testing.T) {
 		time.Sleep(60 * time.Hour)
 		require.NoError(t, a.Stop()) // b leads, and its schedule begins
 		time.Sleep(25 * time.Hour)
+		synctest.Wait()
 		lock.lose() // to nobody but b itself, after its backoff
 		time.Sleep(25 * time.Hour)
 		require.NoError(t, b.Stop())
