@@ -162,6 +162,28 @@ func TestLinesCarryTheTraceOfTheAttemptFromItsEnd(t *testing.T) {
 	})
 }
 
+func TestLinesCarryTheTraceOfTheAttemptWhereCallsHaveSpansToo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		exporter := tracetest.NewInMemoryExporter()
+		var logs logBuffer
+		traced := worker.NewTracingMiddleware()
+		pool := newPool(t, worker.WithTracerProvider(otelsdktrace.NewTracerProvider(otelsdktrace.WithSyncer(exporter))),
+			worker.WithWorker(do("job", traced.Handle()(fail)), worker.WithMiddlewares(traced)))
+		require.Error(t, pool.Run(fromIDs(t, logs.context())))
+
+		spans := exporter.GetSpans()
+		require.Len(t, spans, 2)
+		call, attempt := spans[0], spans[1]
+		require.Len(t, call.Links, 2)
+		assert.Equal(t, traceID, call.Links[0].SpanContext.TraceID().String(), "linked to that of Start")
+		assert.Equal(t, attempt.SpanContext.SpanID(), call.Links[1].SpanContext.SpanID(), "and to the attempt's")
+		require.Len(t, attempt.Links, 1)
+		for _, line := range logs.lines()[1:] {
+			assert.Contains(t, line, `"spanID":"`+attempt.SpanContext.SpanID().String()+`"`)
+		}
+	})
+}
+
 // TestSpansOfWorkersUnderIDsAloneAreNotLost is not parallel: the global provider belongs to the process.
 func TestSpansOfWorkersUnderIDsAloneAreNotLost(t *testing.T) {
 	exporter := tracetest.NewInMemoryExporter()

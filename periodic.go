@@ -39,7 +39,8 @@ type PeriodicWorker struct {
 
 // NewPeriodicWorker returns a [Worker] that calls run at once, and then whenever an interval has passed since the last call was
 // due. Calls never overlap: those that come due while one is running are left out, not made up for. They are part of one attempt, so
-// none has a log line, an event or a span of its own; the report tells how many there were, and when ([WorkerReport]).
+// none has a log line, an event or a span of its own; the report tells how many there were, and when ([WorkerReport]). For a span of
+// each call wrap run: NewTracingMiddleware().Handle()(run).
 //
 // An error of run is returned from Run: the attempt has failed, and the worker's options for restarts decide whether and when it
 // goes on. Each call is a [Heartbeat]. So the timeout of a heartbeat should be longer than the initial delay, and longer than the

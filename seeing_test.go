@@ -306,6 +306,47 @@ func TestMetricFamilies(t *testing.T) {
 	})
 }
 
+// TestEachMetricFamilyIsLinted has samples of all of them, since nothing else is linted.
+func TestEachMetricFamilyIsLinted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t,
+			worker.WithWorker(do("consumer", block), worker.WithHeartbeat(24*time.Hour)),
+			worker.WithWorker(do("sync", succeed), worker.WithSchedule(worker.Every(time.Hour))),
+		)
+		registry := prometheus.NewPedanticRegistry()
+		require.NoError(t, registry.Register(pool.Metrics()))
+		require.NoError(t, pool.Start(t.Context()))
+		time.Sleep(90 * time.Minute)
+
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		gathered := []string{}
+		for _, family := range families {
+			gathered = append(gathered, family.GetName())
+		}
+		assert.ElementsMatch(t, described(pool.Metrics()), gathered)
+
+		problems, err := testutil.GatherAndLint(registry)
+		require.NoError(t, err)
+		assert.Empty(t, problems)
+		require.NoError(t, pool.Stop())
+	})
+}
+
+// described returns the names of the families that a collector describes.
+func described(collector prometheus.Collector) []string {
+	descs := make(chan *prometheus.Desc, 100)
+	collector.Describe(descs)
+	close(descs)
+
+	names := []string{}
+	for desc := range descs {
+		names = append(names, strings.Split(desc.String(), `"`)[1])
+	}
+
+	return names
+}
+
 func TestTracingMiddleware(t *testing.T) {
 	cases := map[string]struct {
 		run    run

@@ -20,6 +20,9 @@ type tracingMiddleware struct{}
 // exceptions and errors; that of a panic or a Goexit has the stack. A worker that was stopped has not failed. The pool's own log
 // records carry the span's ids from the end of the attempt on. All text is valid UTF-8, and bounded. Without this middleware the
 // pool starts no spans.
+//
+// Its handler can also wrap a function within an attempt, such as that of a [NewPeriodicWorker]: each call then has such a span. Inside
+// of another span than that of Start's context, such as the attempt's, it is linked to that too.
 func NewTracingMiddleware() Middleware {
 	return tracingMiddleware{}
 }
@@ -39,6 +42,9 @@ func (tracingMiddleware) Handle() MiddlewareFunc {
 func traced(ctx context.Context, next HandlerFunc) (err error) {
 	a := attemptOf(ctx)
 	ctx, span := startSpan(ctx, a)
+	own := span.SpanContext()
+	a.tellSpan(&own)
+	defer a.tellSpan(&own) // again: the outermost is the attempt's
 
 	returned := false
 	defer func() {
@@ -83,17 +89,23 @@ func startSpan(ctx context.Context, a *attempt) (context.Context, oteltrace.Span
 	if a != nil {
 		options = append(options, oteltrace.WithNewRoot(),
 			oteltrace.WithAttributes(attribute.Int(TraceSpanAttributeWorkerExecutionAttempt, a.number)))
-		if from := a.supervisor.generation.span; from.IsValid() {
+		from := a.supervisor.generation.span
+		if from.IsValid() {
 			options = append(options, oteltrace.WithLinks(oteltrace.Link{SpanContext: from}))
+		}
+		if around := oteltrace.SpanContextFromContext(ctx); around.IsValid() && !around.Equal(from) {
+			options = append(options, oteltrace.WithLinks(oteltrace.Link{SpanContext: around}))
 		}
 	}
 
-	ctx, span := CtxTracer(ctx).Start(ctx, "worker "+name, options...)
-	if own := span.SpanContext(); a != nil && own.IsValid() {
-		a.span.Store(&own)
-	}
+	return CtxTracer(ctx).Start(ctx, "worker "+name, options...)
+}
 
-	return ctx, span
+// tellSpan has the pool's lines carry the ids of a span from the attempt's end on.
+func (a *attempt) tellSpan(own *oteltrace.SpanContext) {
+	if a != nil && own.IsValid() {
+		a.span.Store(own)
+	}
 }
 
 // recordFailure records why an attempt has failed. The keys are OpenTelemetry's for exceptions and errors:

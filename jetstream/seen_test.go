@@ -193,6 +193,12 @@ my_app_jobs_worker_messages_unsettled_total{worker="my_worker"} 0
 	queued, err := testutil.GatherAndCount(registry, names("queue_seconds", "oldest_seconds", "in_flight_bytes")...)
 	require.NoError(t, err)
 	assert.Equal(t, 3, queued)
+	all, err := testutil.GatherAndCount(registry)
+	require.NoError(t, err)
+	require.Equal(t, 12, all, "each family is there to be linted")
+	problems, err := testutil.GatherAndLint(registry)
+	require.NoError(t, err)
+	assert.Empty(t, problems)
 	close(release)
 	stop()
 

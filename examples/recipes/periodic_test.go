@@ -9,6 +9,9 @@ import (
 	"github.com/ankorstore/yokai/worker"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/codes"
+	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
 
 func newReports(makeReport worker.HandlerFunc) *worker.WorkerPool {
@@ -47,4 +50,46 @@ func TestPeriodic(t *testing.T) {
 			4*time.Hour + time.Minute, // the call at 3h01 was left out
 		}, calls)
 	})
+}
+
+func TestSpanOfEachCall(t *testing.T) {
+	for name, middlewares := range map[string][]worker.Middleware{
+		"alone":                 nil,
+		"in that of an attempt": {worker.NewTracingMiddleware()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls := 0
+				makeReport := func(context.Context) error {
+					calls++
+					time.Sleep(time.Minute)
+					if calls == 3 {
+						return errNoConnection
+					}
+
+					return nil
+				}
+
+				exporter := tracetest.NewInMemoryExporter()
+				provider := otelsdktrace.NewTracerProvider(otelsdktrace.WithSyncer(exporter))
+				pool := worker.NewWorkerPool(worker.WithTracerProvider(provider), worker.WithGlobalMiddlewares(middlewares...), worker.WithWorker(
+					worker.NewPeriodicWorker("reports", time.Hour, worker.NewTracingMiddleware().Handle()(makeReport)),
+				))
+				require.Error(t, pool.Run(t.Context()))
+
+				spans := exporter.GetSpans()
+				require.Len(t, spans, 3+len(middlewares))
+				for i, span := range spans[:3] {
+					assert.Equal(t, "worker reports", span.Name)
+					assert.Equal(t, time.Minute, span.EndTime.Sub(span.StartTime))
+					assert.False(t, span.Parent.IsValid(), "a root")
+					assert.Equal(t, i == 2, span.Status.Code == codes.Error)
+					require.Len(t, span.Links, len(middlewares))
+					for _, link := range span.Links {
+						assert.Equal(t, spans[3].SpanContext.SpanID(), link.SpanContext.SpanID(), "to that of the attempt")
+					}
+				}
+			})
+		})
+	}
 }
