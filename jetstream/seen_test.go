@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ankorstore/yokai/worker"
 	workerjetstream "github.com/ankorstore/yokai/worker/jetstream"
@@ -248,4 +249,38 @@ func names(suffixes ...string) []string {
 	}
 
 	return all
+}
+
+// TestSpansHaveTextThatExportersTake has bytes that are not UTF-8 in all that a producer and a handler may say.
+func TestSpansHaveTextThatExportersTake(t *testing.T) {
+	recorder := tracetest.NewSpanRecorder()
+	provider := otelsdktrace.NewTracerProvider(otelsdktrace.WithSpanProcessor(recorder))
+	_, js := connect(t, startServer(t).ClientURL())
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "JOBS", Subjects: []string{"jobs.>"}})
+	require.NoError(t, err)
+	consumer, err := js.CreateConsumer(t.Context(), "JOBS", jetstream.ConsumerConfig{Durable: "c", AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: 1})
+	require.NoError(t, err)
+	handled := make(chan struct{}, 1)
+	w := workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+		handled <- struct{}{}
+		return errors.New("bad \xff" + strings.Repeat("x", 1<<20))
+	})
+	pool, err := worker.NewDefaultWorkerPoolFactory().Create(worker.WithWorker(w), worker.WithTracerProvider(provider))
+	require.NoError(t, err)
+	require.NoError(t, pool.Start(t.Context()))
+	_, err = js.PublishMsg(t.Context(), &nats.Msg{Subject: "jobs.\xff"})
+	require.NoError(t, err)
+	receive(t, handled)
+	settled(t, consumer)
+	require.NoError(t, pool.Stop())
+
+	ended := recorder.Ended()
+	require.NotEmpty(t, ended)
+	for _, span := range ended {
+		assert.True(t, utf8.ValidString(span.Status().Description), "%.100q", span.Status().Description)
+		assert.Less(t, len(span.Status().Description), 10_000)
+		for _, attribute := range span.Attributes() {
+			assert.True(t, utf8.ValidString(attribute.Value.String()), "%s: %q", attribute.Key, attribute.Value.String())
+		}
+	}
 }

@@ -133,7 +133,7 @@ func (s *session) ackLate(d *delivery) result {
 	return told
 }
 
-// reason makes a text fit for a termination.
+// reason makes a text fit for a termination, and for a span.
 func reason(text string) string {
 	if len(text) > maxReason {
 		text = text[:maxReason]

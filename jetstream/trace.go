@@ -49,7 +49,7 @@ func (s *session) startSpan(ctx context.Context, d *delivery) (context.Context, 
 			attribute.String("messaging.operation.type", "process"),
 			attribute.String("messaging.destination.name", s.stream),
 			attribute.String("messaging.consumer.group.name", s.consumer),
-			attribute.String("messaging.nats.subject", d.msg.Subject()),
+			attribute.String("messaging.nats.subject", strings.ToValidUTF8(d.msg.Subject(), "\uFFFD")),
 			attribute.Int64("messaging.nats.stream_sequence", int64(d.id.sequence)),
 			attribute.Int64("messaging.nats.delivery", int64(d.number.Load())),
 		)

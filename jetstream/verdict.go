@@ -97,7 +97,7 @@ func (h *handling) report(r result) {
 			event = event.Dur("delay", v.delay)
 		}
 		if !v.snooze {
-			h.span.SetStatus(codes.Error, v.text)
+			h.span.SetStatus(codes.Error, reason(v.text)) // an exporter drops a whole batch for a text that is not UTF-8
 		}
 	}
 	event.Msg(r.text(v))
