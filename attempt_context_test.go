@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -211,11 +213,19 @@ func TestAllocations(t *testing.T) {
 			require.NoError(t, pool.Start(t.Context()))
 			require.NoError(t, pool.WaitReady(t.Context()))
 			require.NoError(t, pool.Stop())
-		}, 14 + 1}, // one may be the runtime's, for a goroutine that waits
+		}, 14},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const n = 1000
-			of := func(n int) float64 { return testing.AllocsPerRun(3, func() { test.do(n) }) }
+			defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the runtime keeps what goroutines wait with until a collection
+			test.do(2 * n)
+			of := func(n int) float64 { // the least, since others may allocate too
+				least := math.Inf(1)
+				for range 5 {
+					least = min(least, testing.AllocsPerRun(1, func() { test.do(n) }))
+				}
+				return least
+			}
 			assert.LessOrEqual(t, (of(2*n)-of(n))/n, test.most+.3)
 		})
 	}

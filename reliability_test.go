@@ -118,7 +118,7 @@ var attemptFaults = []fault{
 	{"Run returns an error whose Error panics", "an error, of the text that package fmt gives it", failsWith("error: %!v(PANIC=Error method: in Error)", func(context.Context) error { return &panickyError{} }), "an error", "", ""},
 	{"Run returns an error whose Error calls Goexit", "a Goexit", failsWith("runtime.Goexit", func(context.Context) error { return goexitError{} }), "", "", ""},
 	{"Run panics with a value whose String calls Goexit", "a Goexit", failsWith("runtime.Goexit", func(context.Context) error { panic(goexitError{}) }), "", "", ""},
-	{"Run returns an error text of 1 MB", "an error; log, report and events have all of it, the metrics nothing", hugeError, "", "", ""},
+	{"Run returns an error text of 1 MB", "an error; the log has all of it, report and events 4 KiB, the metrics nothing", hugeError, "", "", ""},
 	{"Run returns another context's error", "an ordinary failure, restarted", failsWith("error: context canceled", func(context.Context) error { return context.Canceled }), "", "", ""},
 	{"a middleware panics", "a failed attempt", failsWith("recovered panic: ouch", block, handling(func(worker.HandlerFunc) worker.HandlerFunc { panic("ouch") })), "a failed attempt", "", ""},
 	{"a middleware calls Goexit", "a failed attempt", failsWith("runtime.Goexit", block, handling(func(worker.HandlerFunc) worker.HandlerFunc { runtime.Goexit(); return nil })), "", "", ""},
