@@ -95,6 +95,7 @@ func (a *attempt) execute() {
 	} else {
 		err = a.runWrapped(middlewares)
 	}
+	a.watch.settle()
 	a.judge(err, &a.supervisor.outcome)
 	returned = true
 }
@@ -165,7 +166,7 @@ func (e *causedError) Unwrap() []error { return []error{e.cause, e.err} }
 // judgePanic sets the outcome of an attempt that panicked with value; nil means a Goexit. The stack still shows where it came from.
 func (a *attempt) judgePanic(value any) {
 	caught := newPanicError(value)
-	a.watch.overran()                                 // is told before
+	a.watch.settle()                                  // is told before
 	a.supervisor.outcome.stack = string(caught.Stack) // also where the value's own method exits
 	if value != nil {
 		a.supervisor.outcome = panickedWith(caught)

@@ -15,6 +15,9 @@ import (
 	"github.com/ankorstore/yokai/worker"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/codes"
+	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
 
 // The four bounds that operators set: how long an attempt may take, how often a worker may be restarted, how long one may hold up a
@@ -119,6 +122,42 @@ func TestAttemptTimeoutIsADeadline(t *testing.T) {
 		}, timeline(execution(t, pool, "job")))
 		assert.Contains(t, executionsText(t, pool), `worker_executions_total{status="error",worker="job"} 1`)
 	})
+}
+
+// TestAttemptTimeoutOfWhatIsTraced has functions that end in time within an attempt that does not: their spans tell of them alone.
+func TestAttemptTimeoutOfWhatIsTraced(t *testing.T) {
+	traced := worker.NewTracingMiddleware()
+	hold := func(ctx context.Context, next worker.HandlerFunc) error {
+		_ = next(ctx)
+		<-ctx.Done()
+
+		return nil
+	}
+	cases := map[string]struct {
+		w      worker.Worker
+		around []worker.Middleware
+		spans  int
+	}{
+		"calls of a periodic worker": {worker.NewPeriodicWorker("job", 20*time.Second, traced.Handle()(succeed)), nil, 3},
+		"within another middleware":  {do("job", succeed), []worker.Middleware{middleware("hold", hold), traced}, 1},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				exporter := tracetest.NewInMemoryExporter()
+				pool := newPool(t, worker.WithTracerProvider(otelsdktrace.NewTracerProvider(otelsdktrace.WithSyncer(exporter))),
+					worker.WithWorker(test.w, worker.WithAttemptTimeout(50*time.Second), worker.WithMiddlewares(test.around...)))
+				require.ErrorIs(t, pool.Run(t.Context()), worker.ErrAttemptTimeout)
+				assert.Contains(t, timeline(execution(t, pool, "job")), "+50s id-1 attempt timed out after 50s")
+
+				spans := exporter.GetSpans()
+				require.Len(t, spans, test.spans)
+				for _, span := range spans {
+					assert.Equal(t, codes.Unset, span.Status.Code)
+				}
+			})
+		})
+	}
 }
 
 // What the pool says and logs of an attempt that hangs at its deadline: nothing else begins before it returns.

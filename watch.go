@@ -98,9 +98,14 @@ func (w *watch) timeOut() {
 	}
 }
 
-// overran reports whether the attempt has run into its deadline. That was told before it returns, and is not told any more once it has
-// returned false: so an attempt that returns just then has either timed out or has not.
+// overran reports whether the attempt has run into its deadline by now. While its context lasts it has not, and still may.
 func (w *watch) overran() bool {
+	return w != nil && w.onDone != nil && w.a.Err() != nil && w.settle()
+}
+
+// settle reports whether the attempt has run into its deadline, for good. That was told before it returns, and is not told any more once
+// it has returned false: so an attempt that returns just then has either timed out or has not. It is for the end of an attempt.
+func (w *watch) settle() bool {
 	if w == nil || w.onDone == nil {
 		return false
 	}
