@@ -462,8 +462,7 @@ func ExampleWorkerPool_Report() {
 	pool := worker.NewWorkerPool(worker.WithWorker(&Mailer{}, worker.WithMaxExecutionsAttempts(3)))
 	_ = pool.Run(context.Background())
 
-	report := pool.Report()
-	for _, w := range report.Workers {
+	for _, w := range pool.Report().Workers {
 		fmt.Println(w.Name, w.Status, w.Attempt, w.MaxAttempts, w.LastError)
 	}
 	// Output:

@@ -57,6 +57,8 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 //   - worker_next_attempt_timestamp_seconds, a gauge: when the next attempt is due, absent where none is;
 //   - worker_last_success_timestamp_seconds, a gauge: when an attempt last succeeded, absent before;
 //   - worker_heartbeat_age_seconds, a gauge: how long ago a running attempt last beat, to a tenth of its heartbeat's timeout;
+//   - worker_heartbeat_timeout_seconds, a gauge: how long it may be silent, absent for a worker without a heartbeat;
+//   - worker_scheduled, a gauge: 1 for a worker with a schedule ([WithSchedule]), absent for any other;
 //   - worker_panics_total, a counter of attempts that panicked;
 //   - worker_stop_timeouts_total, a counter of stops that gave up waiting for it;
 //   - worker_execution_duration_seconds, a histogram of how long attempts took, from 0.1 s to 1 day, with native buckets too.
@@ -86,6 +88,8 @@ type families struct {
 	nextAttempt  *prometheus.Desc
 	lastSuccess  *prometheus.Desc
 	heartbeatAge *prometheus.Desc
+	heartbeat    *prometheus.Desc
+	scheduled    *prometheus.Desc
 	panics       *prometheus.Desc
 	stopTimeouts *prometheus.Desc
 	statuses     [len(statusLabels)]*dto.LabelPair
@@ -126,6 +130,8 @@ func newFamilies(namespace, subsystem string) *families {
 		nextAttempt:  desc("worker_next_attempt_timestamp_seconds", "Time at which the next attempt is due."),
 		lastSuccess:  desc("worker_last_success_timestamp_seconds", "Time at which an attempt last succeeded."),
 		heartbeatAge: desc("worker_heartbeat_age_seconds", "How long ago the running attempt last beat."),
+		heartbeat:    desc("worker_heartbeat_timeout_seconds", "How long the worker may be silent."),
+		scheduled:    desc("worker_scheduled", "Whether the worker runs by a schedule."),
 		panics:       desc("worker_panics_total", "Total number of attempts that panicked."),
 		stopTimeouts: desc("worker_stop_timeouts_total", "Total number of stops that gave up waiting for the worker."),
 		workerLabel:  "worker",
@@ -176,7 +182,7 @@ func (m *WorkerMetrics) Describe(descs chan<- *prometheus.Desc) {
 
 	for _, desc := range []*prometheus.Desc{
 		m.executions, m.up, m.ready, m.stuck, m.gaveUp, m.failures, m.started, m.nextAttempt, m.lastSuccess, m.heartbeatAge,
-		m.panics, m.stopTimeouts,
+		m.heartbeat, m.scheduled, m.panics, m.stopTimeouts,
 	} {
 		descs <- desc
 	}

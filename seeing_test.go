@@ -264,10 +264,11 @@ func TestMetricFamilies(t *testing.T) {
 				`{status="started",worker="by_hand"} 1`, `{status="started",worker="failing"} 2`, `{status="started",worker="flaky"} 3`,
 				`{status="started",worker="stuck"} 1`, `{status="started",worker="up"} 1`, `{status="success",worker="flaky"} 1`,
 			},
-			"worker_up":                   {`{worker="failing"} 0`, `{worker="flaky"} 0`, `{worker="stuck"} 0`, `{worker="up"} 1`},
-			"worker_stuck":                {`{worker="failing"} 0`, `{worker="flaky"} 0`, `{worker="stuck"} 1`, `{worker="up"} 0`},
-			"worker_consecutive_failures": {`{worker="failing"} 2`, `{worker="flaky"} 0`, `{worker="stuck"} 0`, `{worker="up"} 0`},
-			"worker_panics_total":         {`{worker="failing"} 1`, `{worker="flaky"} 1`, `{worker="stuck"} 0`, `{worker="up"} 0`},
+			"worker_up":                        {`{worker="failing"} 0`, `{worker="flaky"} 0`, `{worker="stuck"} 0`, `{worker="up"} 1`},
+			"worker_stuck":                     {`{worker="failing"} 0`, `{worker="flaky"} 0`, `{worker="stuck"} 1`, `{worker="up"} 0`},
+			"worker_consecutive_failures":      {`{worker="failing"} 2`, `{worker="flaky"} 0`, `{worker="stuck"} 0`, `{worker="up"} 0`},
+			"worker_heartbeat_timeout_seconds": {`{worker="stuck"} 1`, `{worker="up"} 3600`},
+			"worker_panics_total":              {`{worker="failing"} 1`, `{worker="flaky"} 1`, `{worker="stuck"} 0`, `{worker="up"} 0`},
 			"worker_last_success_timestamp_seconds": {
 				fmt.Sprintf(`{worker="flaky"} %v`, float64(start.Add(20*time.Second).Unix())),
 			},
@@ -303,6 +304,40 @@ func TestMetricFamilies(t *testing.T) {
 		}
 		close(release)
 		require.NoError(t, pool.Stop())
+	})
+}
+
+func TestMetricsTellOfHeartbeatsAndSchedules(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		metrics := worker.NewWorkerMetrics("", "")
+		registry := prometheus.NewPedanticRegistry()
+		require.NoError(t, registry.Register(metrics))
+		pool := newPool(t, worker.WithMetrics(metrics),
+			worker.WithWorker(do("neither", block), worker.WithHeartbeat(-time.Second), worker.WithSchedule(nil)),
+			worker.WithWorker(do("beats", succeed), worker.WithHeartbeat(90*time.Second)),
+			worker.WithWorker(do("scheduled", block), worker.WithSchedule(worker.Every(time.Hour))),
+			worker.WithWorker(do("both", block), worker.WithHeartbeat(time.Minute), worker.WithSchedule(worker.Every(time.Second))))
+		other := newPool(t, worker.WithMetrics(metrics), worker.WithWorker(do("BOTH", block), worker.WithHeartbeat(100*time.Millisecond)))
+		told := func() []string {
+			return append(samples(registry, "worker_heartbeat_timeout_seconds"), samples(registry, "worker_scheduled")...)
+		}
+
+		assert.Empty(t, told(), "nothing before the start")
+		require.NoError(t, pool.Start(t.Context()))
+		want := []string{
+			`worker_heartbeat_timeout_seconds{worker="beats"} 90`, `worker_heartbeat_timeout_seconds{worker="both"} 60`,
+			`worker_scheduled{worker="both"} 1`, `worker_scheduled{worker="scheduled"} 1`,
+		}
+		time.Sleep(time.Minute)
+		assert.Equal(t, want, told(), "of one that has ended, too")
+		require.NoError(t, other.Start(t.Context()))
+		want[1] = `worker_heartbeat_timeout_seconds{worker="both"} 0.1`
+		assert.Equal(t, want, told(), "the shorter one of those that share a series")
+		require.NoError(t, pool.Stop())
+		require.NoError(t, other.Stop())
+		assert.Equal(t, want, told(), "it is what they are, not what they do")
+		require.NoError(t, pool.Unregister(t.Context(), "scheduled"))
+		assert.Equal(t, want[:3], told())
 	})
 }
 

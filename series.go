@@ -78,7 +78,8 @@ func (s *workerSeries) count(by *supervisor, k TransitionKind, at time.Time) {
 type gauges struct {
 	launched                       bool
 	up, stuck, failures            float64
-	ready, gaveUp                  float64
+	ready, gaveUp, scheduled       float64
+	heartbeat                      time.Duration // the shortest timeout, 0 for none
 	startedAt, nextAt, heartbeatAt time.Time
 }
 
@@ -113,8 +114,12 @@ func (e *WorkerExecution) gaugeInto(g *gauges) {
 	if g.nextAt.IsZero() || !e.nextAttemptAt.IsZero() && e.nextAttemptAt.Before(g.nextAt) {
 		g.nextAt = e.nextAttemptAt
 	}
-	if e.status == Running || e.status == Stuck {
-		if e.options.Heartbeat > 0 {
+	g.scheduled = max(g.scheduled, oneIf(e.options.Schedule != nil))
+	if timeout := e.options.Heartbeat; timeout > 0 {
+		if g.heartbeat == 0 || timeout < g.heartbeat {
+			g.heartbeat = timeout
+		}
+		if e.status == Running || e.status == Stuck {
 			if beat := laterOf(e.startedAt, e.lastBeatAt); g.heartbeatAt.IsZero() || beat.Before(g.heartbeatAt) {
 				g.heartbeatAt = beat
 			}
@@ -130,22 +135,34 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// gaugesPerWorker is how many a scrape has of a worker at most.
-const gaugesPerWorker = 9
+// gaugesPerWorker is how many a scrape has at most of a worker without a heartbeat and a schedule, which add some.
+const (
+	gaugesPerWorker    = 8
+	gaugesPerHeartbeat = 2
+	gaugesPerSchedule  = 1
+)
+
+// count is how many gauges there are at most.
+func (g *gauges) count() int {
+	n := gaugesPerWorker
+	if g.heartbeat > 0 {
+		n += gaugesPerHeartbeat
+	}
+	if g.scheduled > 0 {
+		n += gaugesPerSchedule
+	}
+
+	return n
+}
 
 // collect sends the samples of the worker: of its counters those that count something, and the rest once it has started.
 func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metric) {
-	for c := countStarted; int(c) < len(statusLabels); c++ {
-		if n := s.executions[c].n.Load(); n > 0 {
-			metrics <- s.counter(m.executions, []*dto.LabelPair{m.statuses[c], &s.pair}, &s.executions[c])
-		}
-	}
-
+	s.collectExecutions(m, metrics)
 	g := s.gauges()
 	if !g.launched {
 		return
 	}
-	made := make([]gauge, 0, gaugesPerWorker) // in one allocation
+	made := make([]gauge, 0, g.count()) // in one allocation
 	send := func(desc *prometheus.Desc, value float64) {
 		made = append(made, gauge{desc: desc, labels: s.labels[:], value: value})
 		metrics <- &made[len(made)-1]
@@ -167,6 +184,20 @@ func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metri
 	moment(m.lastSuccess, timeOf(s.lastSuccess.Load()))
 	if !g.heartbeatAt.IsZero() {
 		send(m.heartbeatAge, max(time.Since(g.heartbeatAt), 0).Seconds())
+	}
+	if g.heartbeat > 0 {
+		send(m.heartbeat, g.heartbeat.Seconds())
+	}
+	if g.scheduled > 0 {
+		send(m.scheduled, g.scheduled)
+	}
+}
+
+func (s *workerSeries) collectExecutions(m *WorkerMetrics, metrics chan<- prometheus.Metric) {
+	for c := countStarted; int(c) < len(statusLabels); c++ {
+		if n := s.executions[c].n.Load(); n > 0 {
+			metrics <- s.counter(m.executions, []*dto.LabelPair{m.statuses[c], &s.pair}, &s.executions[c])
+		}
 	}
 }
 
