@@ -105,7 +105,11 @@ END
   await 'Prometheus' listens
   await 'the first scrape' has_data 'up{job="example"}'
 
-  "$work/service" -addr "$target" -out "$work/index.json" -duration 10m >"$work/service.log" 2>&1 &
+  # Sparse, and 2 GiB long: a walk that lasts for several scrapes on any machine, or no heartbeat would be seen.
+  mkdir "$work/tree"
+  printf '\n' | dd of="$work/tree/zeros" bs=1048576 seek=2048 2>/dev/null
+
+  "$work/service" -addr "$target" -dir "$work/tree" -out "$work/index.json" -duration 10m >"$work/service.log" 2>&1 &
   service=$!
   await 'a scrape of the service' has_data 'up{job="example"} == 1'
 }
