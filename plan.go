@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"github.com/ankorstore/yokai/generate/uuid"
 )
 
 // plan is a valid registration, with everything that can be prepared before a start.
@@ -42,6 +46,94 @@ func (p *WorkerPool) plan(registration *WorkerRegistration) (*plan, error) {
 	planned.labels = withLabel(context.Background(), registration.name)
 
 	return planned, nil
+}
+
+// resolvePoolOptions applies options to the defaults, and returns what is wrong with them.
+func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
+	o := DefaultWorkerPoolOptions()
+	o.Registrations = make(map[string]*WorkerRegistration, len(options))
+	var problems []error
+
+	for i, option := range options {
+		if option == nil {
+			problems = append(problems, fmt.Errorf("pool option %d is nil", i+1))
+		} else if err := guard(func() { option(&o) }); err != nil {
+			problems = append(problems, fmt.Errorf("pool option %d: %w", i+1, err))
+		}
+	}
+
+	return o, append(problems, o.normalize()...)
+}
+
+// normalize puts the defaults into the place of what is nil or not valid, and returns what is not.
+func (o *PoolOptions) normalize() (problems []error) {
+	if o.Metrics != nil && o.Metrics.series == nil {
+		problems = append(problems, errMetrics)
+		o.Metrics = nil
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewWorkerMetrics(DefaultMetricsNamespace, DefaultMetricsSubsystem)
+	}
+	if isNil(o.Generator) {
+		o.Generator = uuid.NewDefaultUuidGenerator()
+	}
+	if isNil(o.TracerProvider) {
+		o.TracerProvider = nil
+	}
+	if o.GlobalRestartPolicy != RestartOnFailure && o.GlobalRestartPolicy != RestartAlways {
+		problems = append(problems, fmt.Errorf("unknown global restart policy %d", o.GlobalRestartPolicy))
+		o.GlobalRestartPolicy = RestartOnFailure
+	}
+	if i := slices.Index(o.GlobalMiddlewares, nil); i >= 0 {
+		problems = append(problems, fmt.Errorf("global middleware %d is nil", i+1))
+		o.GlobalMiddlewares = nil
+	}
+	if math.IsNaN(o.GlobalDeferredStartThreshold) {
+		problems = append(problems, errors.New("global deferred start threshold is not a number"))
+		o.GlobalDeferredStartThreshold = DefaultDeferredStartThreshold
+	}
+
+	return problems
+}
+
+// byHand returns the registrations that an option of a user's has put into the map, by name.
+func (o *PoolOptions) byHand() map[string]*WorkerRegistration {
+	theirs := maps.Clone(o.Registrations)
+	for _, registration := range o.registered {
+		if theirs[registration.name] == registration {
+			delete(theirs, registration.name)
+		}
+	}
+
+	return theirs
+}
+
+// executionOptions returns the options of one worker: the global ones, then its own in order.
+func (o *PoolOptions) executionOptions(own []WorkerExecutionOption) (*ExecutionOptions, error) {
+	options := DefaultWorkerExecutionOptions()
+	e := &options
+	e.DeferredStartThreshold = o.GlobalDeferredStartThreshold
+	e.MaxExecutionsAttempts = o.GlobalMaxExecutionsAttempts
+	e.Middlewares = append(e.Middlewares, o.GlobalMiddlewares...)
+	e.Backoff = o.GlobalBackoff
+	e.HealthyAfter = o.GlobalHealthyAfter
+	e.RestartPolicy = o.GlobalRestartPolicy
+	e.RestartLimit, e.RestartLimitWithin = o.GlobalRestartLimit, o.GlobalRestartLimitWithin
+	e.AttemptTimeout = o.GlobalAttemptTimeout
+	e.StopErrors = o.GlobalStopErrors
+
+	for i, option := range own {
+		if option == nil {
+			return nil, fmt.Errorf("option %d is nil", i+1)
+		}
+		if err := guard(func() { option(e) }); err != nil {
+			return nil, fmt.Errorf("option %d: %w", i+1, err)
+		}
+	}
+
+	e.ownRestartPolicy = e.ownRestartPolicy || e.RestartPolicy != o.GlobalRestartPolicy
+
+	return e, e.normalize()
 }
 
 // withLabel adds the profiler label of a worker.

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -59,4 +60,99 @@ func readName(worker Worker) (name string, err error) {
 	}
 
 	return name, nil
+}
+
+// Register registers new [WorkerRegistration] onto the [WorkerPool], and returns the pool: it is [WorkerPool.Add] for each, and logs
+// what that refuses.
+func (p *WorkerPool) Register(registrations ...*WorkerRegistration) *WorkerPool {
+	for _, registration := range registrations {
+		if err := p.Add(registration); err != nil {
+			p.logRefusal(err)
+		}
+	}
+
+	return p
+}
+
+// Add registers a new [WorkerRegistration], and returns an error that says why where it is refused; then nothing has changed.
+//
+// A worker of the same name is replaced. On a started pool the worker is started at once; there, a name whose worker is still alive
+// is refused, and so is a worker that depends on one that is not registered. On a pool that is not started, the next Start returns
+// the error of an invalid registration too, once, since Register returns none.
+func (p *WorkerPool) Add(registration *WorkerRegistration) error {
+	if p.plans == nil {
+		return errNotMade
+	}
+	planned, err := p.plan(registration)
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	g := p.currentLocked()
+	running := g != nil && g.state == PoolStarted
+	if err != nil {
+		if !running {
+			p.refused = append(p.refused, err)
+		}
+		return err
+	}
+	if err := p.admissibleLocked(g, planned); err != nil {
+		return err
+	}
+
+	p.placeLocked(planned)
+	if running {
+		go p.launchLocked(g, planned).body()
+	}
+
+	return nil
+}
+
+// admissibleLocked returns why a plan cannot take its place, nil if it can.
+func (p *WorkerPool) admissibleLocked(g *generation, planned *plan) error {
+	if g == nil {
+		return nil
+	}
+	if s, ok := g.supervisors[planned.name]; ok && s.alive {
+		return fmt.Errorf("worker %s is still running", planned.name)
+	}
+	if g.state != PoolStarted {
+		return nil // Start will check the whole
+	}
+	if len(planned.options.DependsOn) == 0 && !g.depended(planned.name) {
+		return nil
+	}
+
+	plans := maps.Clone(p.plans)
+	plans[planned.name] = planned
+
+	return checkGraph(plans, slices.Collect(maps.Values(plans)), true)
+}
+
+// placeLocked puts a plan into the place of an earlier one of its name.
+func (p *WorkerPool) placeLocked(planned *plan) {
+	planned.series = p.options.Metrics.join(planned)
+	if old, replaced := p.plans[planned.name]; replaced {
+		planned.execution.Store(old.execution.Load()) // which the pool tells of until the next start
+		p.removeLocked(old)
+		p.options.Metrics.leave(old)
+	}
+	p.plans[planned.name] = planned
+	p.order = append(p.order, planned)
+}
+
+func (p *WorkerPool) removeLocked(old *plan) {
+	delete(p.plans, old.name)
+	p.order = slices.DeleteFunc(p.order, func(other *plan) bool { return other == old })
+}
+
+// logRefusal tells of a registration that was refused.
+func (p *WorkerPool) logRefusal(err error) {
+	p.mu.Lock()
+	g := p.current
+	p.mu.Unlock()
+
+	if g != nil && g.logger != nil {
+		apart(func() { g.logger.Error().Err(err).Msg("worker registration refused") })
+	}
 }
