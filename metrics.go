@@ -68,7 +68,7 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 // so do workers whose names [Sanitize] makes equal: worker_up is the number of those that run, worker_ready is 1 only if all are
 // ready, and each other gauge is that of the worst. It is safe for concurrent use.
 type WorkerMetrics struct {
-	*families
+	*families // nil in metrics that NewWorkerMetrics has not made
 	durations func() *prometheus.HistogramVec // made when it is asked for first, since it is large
 
 	mu     sync.RWMutex // guards the fields below, not what they hold
@@ -166,7 +166,7 @@ func (m *WorkerMetrics) Register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return errors.New("nil prometheus registry")
 	}
-	if m == nil || m.series == nil {
+	if m == nil || m.families == nil {
 		return errMetrics
 	}
 
@@ -175,7 +175,7 @@ func (m *WorkerMetrics) Register(registry *prometheus.Registry) error {
 
 // Describe implements [prometheus.Collector]. Metrics that were not made by NewWorkerMetrics are refused by the registry.
 func (m *WorkerMetrics) Describe(descs chan<- *prometheus.Desc) {
-	if m == nil || m.series == nil {
+	if m == nil || m.families == nil {
 		descs <- prometheus.NewInvalidDesc(errMetrics)
 		return
 	}
@@ -233,7 +233,7 @@ func (m *WorkerMetrics) IncrementWorkerExecutionError(workerName string) *Worker
 }
 
 func (m *WorkerMetrics) increment(workerName string, c counter) *WorkerMetrics {
-	if m != nil && m.series != nil {
+	if m != nil && m.families != nil {
 		m.of(workerName).executions[c].add(1, time.Now())
 	}
 

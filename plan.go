@@ -67,7 +67,7 @@ func resolvePoolOptions(options []WorkerPoolOption) (PoolOptions, []error) {
 
 // normalize puts the defaults into the place of what is nil or not valid, and returns what is not.
 func (o *PoolOptions) normalize() (problems []error) {
-	if o.Metrics != nil && o.Metrics.series == nil {
+	if o.Metrics != nil && o.Metrics.families == nil {
 		problems = append(problems, errMetrics)
 		o.Metrics = nil
 	}

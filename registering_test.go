@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,5 +167,25 @@ func TestMetricsThatWereNotMadeAreAnErrorOfTheRegistry(t *testing.T) {
 			}
 			assert.False(t, strings.Contains(scrape(prometheus.NewRegistry()), "worker"))
 		})
+	}
+}
+
+// TestMetricsAreSharedWhilePoolsAreMade has the race detector look at metrics that several pools join at once.
+func TestMetricsAreSharedWhilePoolsAreMade(t *testing.T) {
+	for range 50 {
+		metrics := worker.NewWorkerMetrics("", "")
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() { worker.NewWorkerPool(worker.WithMetrics(metrics), worker.WithWorker(do("job", block))) })
+			all.Go(func() { metrics.IncrementWorkerExecutionStart("job") })
+		}
+		all.Wait()
+
+		registry := prometheus.NewPedanticRegistry()
+		require.NoError(t, metrics.Register(registry))
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		require.Len(t, families, 1)
+		assert.InDelta(t, 4, families[0].GetMetric()[0].GetCounter().GetValue(), 0)
 	}
 }
