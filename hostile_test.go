@@ -202,28 +202,29 @@ func (iotestReader) Read([]byte) (int, error) { return 0, errors.New("no randomn
 // TestTracingMiddlewareOutlivesItsAttempt is for the race detector: a goroutine that a middleware has left behind calls the traced Run
 // while later attempts run.
 func TestTracingMiddlewareOutlivesItsAttempt(t *testing.T) {
-	t.Parallel()
-	late := make(chan error, 50)
-	leaves := middleware("leaves", func(ctx context.Context, next worker.HandlerFunc) error {
-		go func() {
-			time.Sleep(time.Millisecond)
-			late <- next(ctx)
-		}()
-		return errors.New("boom")
-	})
-	exporter := tracetest.NewInMemoryExporter()
-	pool := newPool(t, worker.WithTracerProvider(otelsdktrace.NewTracerProvider(otelsdktrace.WithSyncer(exporter))),
-		worker.WithWorker(do("job", succeed), worker.WithMaxExecutionsAttempts(50),
-			worker.WithMiddlewares(leaves, worker.NewTracingMiddleware())))
-	require.Error(t, pool.Run(t.Context()))
-	for range cap(late) {
-		if err := <-late; err != nil {
-			require.ErrorIs(t, err, context.Canceled)
+	bubble(t, func(t *testing.T) {
+		late := make(chan error, 50)
+		leaves := middleware("leaves", func(ctx context.Context, next worker.HandlerFunc) error {
+			go func() {
+				time.Sleep(time.Millisecond)
+				late <- next(ctx)
+			}()
+			return errors.New("boom")
+		})
+		exporter := tracetest.NewInMemoryExporter()
+		pool := newPool(t, worker.WithTracerProvider(otelsdktrace.NewTracerProvider(otelsdktrace.WithSyncer(exporter))),
+			worker.WithWorker(do("job", succeed), worker.WithMaxExecutionsAttempts(50),
+				worker.WithMiddlewares(leaves, worker.NewTracingMiddleware())))
+		require.Error(t, pool.Run(t.Context()))
+		for range cap(late) {
+			if err := <-late; err != nil {
+				require.ErrorIs(t, err, context.Canceled)
+			}
 		}
-	}
-	for _, span := range exporter.GetSpans() {
-		assert.Equal(t, "worker job", span.Name)
-	}
+		for _, span := range exporter.GetSpans() {
+			assert.Equal(t, "worker job", span.Name)
+		}
+	})
 }
 
 // TestStackOfAWorkerWithLabelsOfItsOwn is not parallel, since the stacks of all goroutines of the process are looked through.

@@ -68,7 +68,7 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 // so do workers whose names [Sanitize] makes equal: worker_up is the number of those that run, worker_ready is 1 only if all are
 // ready, and each other gauge is that of the worst. It is safe for concurrent use.
 type WorkerMetrics struct {
-	*families // nil in metrics that NewWorkerMetrics has not made
+	*families                                 // nil in metrics that NewWorkerMetrics has not made
 	durations func() *prometheus.HistogramVec // made when it is asked for first, since it is large
 
 	mu     sync.RWMutex // guards the fields below, not what they hold

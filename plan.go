@@ -98,9 +98,14 @@ func (o *PoolOptions) normalize() (problems []error) {
 
 // byHand returns the registrations that an option of a user's has put into the map, by name.
 func (o *PoolOptions) byHand() map[string]*WorkerRegistration {
+	isTheirs := func(r *WorkerRegistration) bool { return o.Registrations[r.name] != r }
+	if len(o.registered) == len(o.Registrations) && !slices.ContainsFunc(o.registered, isTheirs) {
+		return nil // nearly always, and without a copy
+	}
+
 	theirs := maps.Clone(o.Registrations)
 	for _, registration := range o.registered {
-		if theirs[registration.name] == registration {
+		if !isTheirs(registration) {
 			delete(theirs, registration.name)
 		}
 	}

@@ -42,21 +42,13 @@ func NewWorkerPool(options ...WorkerPoolOption) *WorkerPool {
 		p.shared = shared
 	}
 	resolved.Metrics.expect(size)
-	placed := 0
 	for _, registration := range resolved.registered {
 		// One that was replaced, or taken out of the map by another option, is not registered.
-		isPlaced := resolved.Registrations[registration.name] == registration
-		if isPlaced {
-			placed++
-		}
-		if isPlaced || registration.err != nil {
+		if registration.err != nil || resolved.Registrations[registration.name] == registration {
 			p.problems = appendError(p.problems, p.Add(registration))
 		}
 	}
-	byHand := map[string]*WorkerRegistration{}
-	if placed < len(resolved.Registrations) {
-		byHand = resolved.byHand()
-	}
+	byHand := resolved.byHand()
 	for _, name := range slices.Sorted(maps.Keys(byHand)) {
 		if registration := byHand[name]; registration != nil && registration.name != name {
 			p.problems = append(p.problems, fmt.Errorf("registration %q is of worker %q", name, registration.name))
