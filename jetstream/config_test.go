@@ -90,8 +90,10 @@ func TestConsumerFromConfigIsMadeChangedAndRepaired(t *testing.T) {
 	settled(t, consumer)
 
 	require.NoError(t, js.DeleteStream(t.Context(), "JOBS"))
-	_, err = js.CreateStream(t.Context(), stream)
-	require.NoError(t, err)
+	require.Eventually(t, func() bool { // the server may refuse while it still clears away the old stream's files
+		_, err = js.CreateStream(t.Context(), stream)
+		return err == nil
+	}, patience, 10*time.Millisecond)
 	publish(t, js, "jobs", "b")
 	assert.Equal(t, "b", receive(t, handled))
 }
