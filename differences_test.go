@@ -74,12 +74,6 @@ type canceledError struct{}
 func (canceledError) Error() string        { return "request canceled" }
 func (canceledError) Is(target error) bool { return target == context.Canceled }
 
-// uncomparableErrors is an error that may not be compared, not even with itself.
-type uncomparableErrors []error
-
-func (uncomparableErrors) Error() string     { return "errors" }
-func (e uncomparableErrors) Unwrap() []error { return e }
-
 func TestDifference03AfterAStopNothingIsRestarted(t *testing.T) {
 	foreign := fmt.Errorf("a call timed out: %w", context.Canceled)
 
@@ -124,7 +118,7 @@ func TestDifference03AfterAStopNothingIsRestarted(t *testing.T) {
 			events: []string{"starting execution attempt 1/9", "stopping execution attempt 1/9 with error: errors", "skipping restart on cancellation"},
 		},
 		"nil": {
-			run:    func(ctx context.Context) error { <-ctx.Done(); return nil },
+			run:    untilTold,
 			status: worker.Success,
 			events: []string{"starting execution attempt 1/9", "stopping execution attempt 1/9 with success"},
 		},
@@ -245,9 +239,8 @@ func TestDifference04StopAndStartInAnyOrder(t *testing.T) {
 
 	t.Run("start while stopping names who has not ended", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Minute); return nil }
 			pool := newPool(t,
-				worker.WithWorker(do("slow", slow)), worker.WithWorker(do("quick", block)), worker.WithWorker(do("slower", slow)),
+				worker.WithWorker(do("slow", drain(time.Minute))), worker.WithWorker(do("quick", block)), worker.WithWorker(do("slower", drain(time.Minute))),
 			)
 			require.NoError(t, pool.Start(t.Context()))
 			synctest.Wait()
@@ -621,9 +614,3 @@ func TestDifference12WhereTheTracerProviderComesFrom(t *testing.T) {
 	}
 	assert.Equal(t, noop.NewTracerProvider(), worker.AnnotateTracerProvider(noop.NewTracerProvider()))
 }
-
-// namedWorker has a name of its own making.
-type namedWorker struct{ name func() string }
-
-func (w *namedWorker) Name() string              { return w.name() }
-func (w *namedWorker) Run(context.Context) error { return nil }

@@ -17,27 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// within is a context that is done after d.
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-
-	return ctx
-}
-
-// deaf ignores its context until release is closed.
-func deaf(release <-chan struct{}) run {
-	return func(context.Context) error {
-		waitForRelease(release)
-
-		return nil
-	}
-}
-
-// waitForRelease is where a deaf worker is found.
-func waitForRelease(release <-chan struct{}) { <-release }
-
 func TestShutdownNamesAndLocatesWhoHangs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var logs logBuffer
@@ -68,7 +47,7 @@ func TestShutdownNamesAndLocatesWhoHangs(t *testing.T) {
 		assert.Equal(t, `deaf "quoted"`, stuck.Name)
 		assert.Equal(t, worker.Running, stuck.Status)
 		assert.Equal(t, time.Hour+10*time.Second, stuck.Running)
-		assert.Regexp(t, `waitForRelease\+0x[0-9a-f]+\n\t.*/ending_test.go:\d+\n`, stuck.Stack)
+		assert.Regexp(t, `waitForRelease\+0x[0-9a-f]+\n\t.*/helper_worker_test.go:\d+\n`, stuck.Stack)
 		assert.NotContains(t, stuck.Stack, "waitInAChild")
 		assert.Contains(t, stop.Workers[1].Stack, "waitInAChild", "the goroutines that it started, too")
 
@@ -187,13 +166,10 @@ func lateShutdown(t *testing.T, n int) time.Duration {
 
 func TestWaitJoinsTheErrorsInRegistrationOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		after := func(d time.Duration, err error) run {
-			return func(context.Context) error { time.Sleep(d); return err }
-		}
 		pool := newPool(t,
-			worker.WithWorker(do("slow", after(time.Hour, io.EOF))),
-			worker.WithWorker(do("fine", after(time.Minute, nil))),
-			worker.WithWorker(do("quick", after(time.Second, io.ErrUnexpectedEOF))),
+			worker.WithWorker(do("slow", takes(time.Hour, io.EOF))),
+			worker.WithWorker(do("fine", takes(time.Minute, nil))),
+			worker.WithWorker(do("quick", takes(time.Second, io.ErrUnexpectedEOF))),
 		)
 		require.NoError(t, pool.Wait(t.Context()), "before Start")
 		require.NoError(t, pool.Start(t.Context()))
@@ -202,7 +178,7 @@ func TestWaitJoinsTheErrorsInRegistrationOrder(t *testing.T) {
 		assert.Equal(t, time.Minute, time.Since(start))
 		go func() {
 			time.Sleep(30 * time.Minute)
-			pool.Register(worker.NewWorkerRegistration(do("later", after(time.Hour, io.ErrClosedPipe))))
+			pool.Register(worker.NewWorkerRegistration(do("later", takes(time.Hour, io.ErrClosedPipe))))
 		}()
 
 		err := pool.Wait(context.Background())
@@ -238,7 +214,7 @@ func TestRun(t *testing.T) {
 	}{
 		"no workers":                     {},
 		"all succeed":                    {runs: []run{succeed, succeed}},
-		"one fails, another runs on":     {runs: []run{fail, func(context.Context) error { time.Sleep(time.Hour); return nil }}, err: "worker 0: boom", took: time.Hour},
+		"one fails, another runs on":     {runs: []run{fail, takes(time.Hour, nil)}, err: "worker 0: boom", took: time.Hour},
 		"cancelled, all clean":           {runs: []run{block, block}, cancel: true, took: time.Minute},
 		"cancelled, one fails meanwhile": {runs: []run{block, failLate}, cancel: true, err: "worker 1: boom", took: time.Minute},
 	}
@@ -373,7 +349,7 @@ func TestStopPoolOnFailure(t *testing.T) {
 
 func TestStopStages(t *testing.T) {
 	// Each stops a second after it was told to.
-	slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return ctx.Err() }
+	slow := drain(time.Second)
 	create := func(t *testing.T) *worker.WorkerPool {
 		return newPool(t, worker.WithWorker(do("flusher", slow), worker.WithStopStage(20)),
 			worker.WithWorker(do("producer", slow), worker.WithStopStage(-10)),
@@ -428,10 +404,10 @@ func TestStopStages(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			later := worker.WithStopStage(1)
 			pool := newPool(t, worker.WithGenerator(generatorFunc(func() string { return "id" })),
-				worker.WithWorker(do("producer", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(10 * time.Second); return nil })),
+				worker.WithWorker(do("producer", drain(10*time.Second))),
 				worker.WithWorker(do("deferred", block), later, worker.WithDeferredStartThreshold(5)),
 				worker.WithWorker(do("waiting", fail), later, worker.WithMaxExecutionsAttempts(9), worker.WithBackoff(worker.ConstantBackoff(4*time.Second))),
-				worker.WithWorker(do("failing", func(context.Context) error { time.Sleep(3 * time.Second); return io.EOF }), later, worker.WithMaxExecutionsAttempts(9)),
+				worker.WithWorker(do("failing", takes(3*time.Second, io.EOF)), later, worker.WithMaxExecutionsAttempts(9)),
 				worker.WithWorker(do("consumer", slow), later))
 			require.NoError(t, pool.Start(t.Context()))
 			time.Sleep(time.Second)
@@ -556,7 +532,7 @@ func TestStopWorkerAndRestartWorker(t *testing.T) {
 
 	t.Run("while the pool stops", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return nil })))
+			pool := newPool(t, worker.WithWorker(do("job", drain(time.Second))))
 			require.NoError(t, pool.Start(t.Context()))
 			synctest.Wait()
 			go func() { assert.NoError(t, pool.Stop()) }()

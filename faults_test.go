@@ -21,10 +21,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-type generatorFunc func() string
-
-func (f generatorFunc) Generate() string { return f() }
-
 func TestGeneratorThatMisbehavesFallsBackToTheDefault(t *testing.T) {
 	cases := map[string]struct {
 		generate generatorFunc
@@ -77,15 +73,6 @@ func TestNilGeneratorAndNilMetricsAreTheDefaults(t *testing.T) {
 	assert.NotNil(t, pool.Options().Generator)
 }
 
-// writerFunc is a log writer that calls a function for each line.
-type writerFunc func(line string)
-
-func (f writerFunc) Write(line []byte) (int, error) {
-	f(string(line))
-
-	return len(line), nil
-}
-
 // TestLogWriterThatMisbehaves lets each of a worker's log lines go wrong: whatever the writer does, the worker goes on.
 func TestMetricsMadeByHandAreRefused(t *testing.T) {
 	for _, metrics := range []*worker.WorkerMetrics{nil, {}} {
@@ -98,11 +85,10 @@ func TestLogWriterThatMisbehaves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				var lines atomic.Int32
-				logger := zerolog.New(writerFunc(func(string) { lines.Add(1); misbehave() }))
 				pool := newPool(t, worker.WithGenerator(generatorFunc(func() string { return "" })),
 					worker.WithWorker(inOrder("job", fail, panics, goexits, succeed),
 						worker.WithMaxExecutionsAttempts(5), worker.WithDeferredStartThreshold(1)))
-				require.NoError(t, pool.Start(logger.WithContext(t.Context())))
+				require.NoError(t, pool.Start(logging(t, func(string) { lines.Add(1); misbehave() })))
 				time.Sleep(2 * time.Second)
 				pool.Register(nil, worker.NewWorkerRegistration(do("second", block), worker.WithDeferredStartThreshold(3600)))
 				synctest.Wait()
@@ -128,14 +114,6 @@ func TestLogWriterThatMisbehaves(t *testing.T) {
 		})
 	}
 }
-
-type panickyError struct{}
-
-func (*panickyError) Error() string { panic("in Error") }
-
-type goexitError struct{}
-
-func (goexitError) Error() string { runtime.Goexit(); return "" }
 
 type panickyIs struct{}
 
@@ -301,12 +279,4 @@ func TestPoolInsideAWorkerLogsItsOwnFieldsOnly(t *testing.T) {
 			`{"level":"info","service":"s","worker":"outer","workerExecutionID":"id-1","message":"stopping execution attempt 1/1 with success"}`,
 		}, logs.lines())
 	})
-}
-
-// assignToNilMap panics with a runtime.Error.
-func assignToNilMap(context.Context) error {
-	registrations := worker.PoolOptions{}.Registrations
-	registrations["x"] = nil
-
-	return nil
 }

@@ -53,8 +53,7 @@ func TestHistoryContextDoneBeforeStart(t *testing.T) {
 func TestHistoryAddWhileStopping(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		late := atomic.Int32{}
-		slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return nil }
-		pool := newPool(t, worker.WithWorker(do("slow", slow)))
+		pool := newPool(t, worker.WithWorker(do("slow", drain(time.Second))))
 		require.NoError(t, pool.Start(t.Context()))
 
 		var adders sync.WaitGroup

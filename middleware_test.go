@@ -11,25 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-type testMiddleware struct {
-	name   string
-	handle worker.MiddlewareFunc
-}
-
-func (m *testMiddleware) Name() string                  { return m.name }
-func (m *testMiddleware) Handle() worker.MiddlewareFunc { return m.handle }
-
-// middleware makes one; a nil function passes on.
-func middleware(name string, handle func(ctx context.Context, next worker.HandlerFunc) error) worker.Middleware {
-	if handle == nil {
-		handle = func(ctx context.Context, next worker.HandlerFunc) error { return next(ctx) }
-	}
-
-	return &testMiddleware{name, func(next worker.HandlerFunc) worker.HandlerFunc {
-		return func(ctx context.Context) error { return handle(ctx, next) }
-	}}
-}
-
 func TestMiddlewaresWrapEachAttempt(t *testing.T) {
 	var calls []string
 	note := func(name string) worker.Middleware {

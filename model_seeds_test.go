@@ -42,7 +42,7 @@ func TestShutdownInAListenerThatIsToldOfALateReturn(t *testing.T) {
 // of Start's context reaches it at once, together with the stage that was lowest then, as the documentation of WithStopStage says.
 func TestStopOfALowerStageThatIsRegisteredLater(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return ctx.Err() }
+		slow := drain(time.Second)
 		pool := newPool(t, worker.WithWorker(do("consumer", slow), worker.WithStopStage(1)))
 		require.NoError(t, pool.Start(t.Context()))
 		synctest.Wait()
@@ -214,7 +214,7 @@ func TestWaitReadyWhileAWorkerEnds(t *testing.T) {
 // The report tells of a schedule that has failed what the error tells, and so does a dependent's.
 func TestReportOfAFailedSchedule(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		broken := schedule(func(time.Time) time.Time { panic("ouch") })
+		broken := nextFunc(func(time.Time) time.Time { panic("ouch") })
 		pool := newPool(t,
 			worker.WithWorker(do("sync", succeed), worker.WithSchedule(broken)),
 			worker.WithWorker(do("api", block), worker.WithDependsOn("sync")),

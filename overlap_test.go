@@ -15,16 +15,6 @@ import (
 
 // Calls that overlap: a request during a stop, a stop that times out before a restart, a beat during a drain.
 
-// drain makes a worker that takes d to end once it was told to.
-func drain(name string, d time.Duration) worker.Worker {
-	return do(name, func(ctx context.Context) error {
-		<-ctx.Done()
-		time.Sleep(d)
-
-		return ctx.Err()
-	})
-}
-
 func TestRestartOnAStoppingPoolIsRefusedAndDoesNothing(t *testing.T) {
 	for name, stop := range map[string]func(t *testing.T, pool *worker.WorkerPool, cancel func()){
 		"stopped by Stop":                   func(t *testing.T, pool *worker.WorkerPool, _ func()) { go func() { assert.NoError(t, pool.Stop()) }() },
@@ -33,8 +23,8 @@ func TestRestartOnAStoppingPoolIsRefusedAndDoesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				pool := newPool(t, worker.WithWorker(drain("producer", 10*time.Second)),
-					worker.WithWorker(drain("consumer", time.Second), worker.WithStopStage(1)))
+				pool := newPool(t, worker.WithWorker(do("producer", drain(10*time.Second))),
+					worker.WithWorker(do("consumer", drain(time.Second)), worker.WithStopStage(1)))
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				require.NoError(t, pool.Start(ctx))
@@ -77,7 +67,7 @@ func TestRestartOutlivesItsCaller(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				pool := newPool(t, worker.WithWorker(drain("job", time.Minute)))
+				pool := newPool(t, worker.WithWorker(do("job", drain(time.Minute))))
 				require.NoError(t, pool.Start(t.Context()))
 				synctest.Wait()
 				request(t, pool)
@@ -95,7 +85,7 @@ func TestRestartOutlivesItsCaller(t *testing.T) {
 
 func TestTheLastRequestWins(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(drain("job", time.Minute)))
+		pool := newPool(t, worker.WithWorker(do("job", drain(time.Minute))))
 		require.NoError(t, pool.Start(t.Context()))
 		synctest.Wait()
 		require.ErrorIs(t, pool.RestartWorker(within(t, time.Second), "job"), worker.ErrStopTimeout)
@@ -140,7 +130,7 @@ func TestHeartbeatIsWatchedAfterAStopThatTimedOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				pool := newPool(t, worker.WithWorker(drain("job", 24*time.Hour), worker.WithHeartbeat(10*time.Second)))
+				pool := newPool(t, worker.WithWorker(do("job", drain(24*time.Hour)), worker.WithHeartbeat(10*time.Second)))
 				require.NoError(t, pool.Start(t.Context()))
 				synctest.Wait()
 				require.ErrorIs(t, request(pool, within(t, time.Second)), worker.ErrStopTimeout)

@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,8 +13,7 @@ import (
 func TestPoolLogs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var logs logBuffer
-		slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Minute); return ctx.Err() }
-		pool := newPool(t, worker.WithPoolLogs(), worker.WithWorker(do("slow", slow)), worker.WithWorker(do("quick", block)))
+		pool := newPool(t, worker.WithPoolLogs(), worker.WithWorker(do("slow", drain(time.Minute))), worker.WithWorker(do("quick", block)))
 		require.NoError(t, pool.Start(logs.context()))
 		time.Sleep(time.Hour)
 		require.Error(t, pool.Shutdown(within(t, time.Second)))

@@ -3,7 +3,6 @@ package worker_test
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +46,7 @@ func TestUnregisterForgetsAWorker(t *testing.T) {
 
 func TestUnregisterThatTimesOutForgetsLater(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(drain("job", time.Minute)), worker.WithWorker(drain("kept", time.Minute)))
+		pool := newPool(t, worker.WithWorker(do("job", drain(time.Minute))), worker.WithWorker(do("kept", drain(time.Minute))))
 		require.NoError(t, pool.Start(t.Context()))
 		synctest.Wait()
 		require.ErrorIs(t, pool.Unregister(within(t, time.Second), "job"), worker.ErrStopTimeout)
@@ -92,17 +91,6 @@ func TestUnregisteredWorkersCostNothing(t *testing.T) {
 	assert.Less(t, grown, int64(1<<20), "10 MB before")
 	assert.Empty(t, executionsText(t, pool))
 	require.NoError(t, pool.Stop())
-}
-
-// heap returns how many bytes are in use once everything is collected that can be.
-func heap() int64 {
-	var stats runtime.MemStats
-	for range 3 {
-		runtime.GC()
-	}
-	runtime.ReadMemStats(&stats)
-
-	return int64(stats.HeapAlloc)
 }
 
 func TestRefusedRegistrationBetweenStopAndStartIsToldOnce(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace"
@@ -87,13 +86,6 @@ func named(name func() string) worker.WorkerPoolOption {
 // handling is a middleware of a handler.
 func handling(handle worker.MiddlewareFunc) worker.WorkerExecutionOption {
 	return worker.WithMiddlewares(&testMiddleware{"m", handle})
-}
-
-// logging is a context whose logger writes to a function.
-func logging(t *testing.T, write func(string)) context.Context {
-	t.Helper()
-
-	return zerolog.New(writerFunc(write)).WithContext(t.Context())
 }
 
 // panickyProvider is a tracer provider that panics.
@@ -359,7 +351,7 @@ func nameChanges(t *testing.T) {
 }
 
 func stopFromMany(t *testing.T) {
-	pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return nil })))
+	pool := newPool(t, worker.WithWorker(do("job", drain(time.Second))))
 	require.NoError(t, pool.Start(t.Context()))
 	synctest.Wait()
 	for range 100 {
@@ -420,7 +412,7 @@ func registerLate(t *testing.T) {
 // yearsPass lets time pass in steps of a hundred years.
 func yearsPass(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("late", succeed), worker.WithDeferredStartThreshold(200*365*24*3600)),
-		worker.WithWorker(inOrder("healthy", func(context.Context) error { time.Sleep(100 * 365 * 24 * time.Hour); return errors.New("boom") }, succeed),
+		worker.WithWorker(inOrder("healthy", takes(100*365*24*time.Hour, errors.New("boom")), succeed),
 			worker.WithMaxExecutionsAttempts(2), worker.WithHealthyAfter(time.Hour)))
 	require.NoError(t, pool.Start(t.Context()))
 	require.NoError(t, pool.Wait(context.Background()))

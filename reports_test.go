@@ -64,18 +64,12 @@ func TestPanicWithAValueThatContainsItself(t *testing.T) {
 	ring := &node{}
 	ring.Next = ring
 	for _, value := range []any{loop, ring, []any{loop}} {
-		bubbleAlone(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error { panic(value) })))
 			require.Error(t, pool.Run(t.Context()))
 			assert.Less(t, len(pool.Report().Workers[0].LastError), 4097)
 		})
 	}
-}
-
-// bubbleAlone is a bubble in a loop of one test.
-func bubbleAlone(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	t.Run("", func(t *testing.T) { bubble(t, f) })
 }
 
 func TestContextOfStartKeepsNothingOfAStoppedPool(t *testing.T) {
@@ -113,8 +107,8 @@ func TestDeadlinesAreToldFromCancellations(t *testing.T) {
 
 func TestFatalErrorAndStopAtOnce(t *testing.T) {
 	for range 20 {
-		bubbleAlone(t, func(t *testing.T) {
-			pool := newPool(t, worker.WithWorker(do("fatal", func(context.Context) error { time.Sleep(time.Second); return io.EOF }), worker.WithStopPoolOnFailure()),
+		synctest.Test(t, func(t *testing.T) {
+			pool := newPool(t, worker.WithWorker(do("fatal", takes(time.Second, io.EOF)), worker.WithStopPoolOnFailure()),
 				worker.WithWorker(do("other", block)))
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
@@ -127,8 +121,8 @@ func TestFatalErrorAndStopAtOnce(t *testing.T) {
 
 func TestStopWhileANestedPoolStarts(t *testing.T) {
 	for range 20 {
-		bubbleAlone(t, func(t *testing.T) {
-			inner := newPool(t, worker.WithWorker(drain("inner", time.Second)))
+		synctest.Test(t, func(t *testing.T) {
+			inner := newPool(t, worker.WithWorker(do("inner", drain(time.Second))))
 			pool := newPool(t, worker.WithWorker(do("outer", inner.Run)))
 			require.NoError(t, pool.Start(t.Context()))
 			require.NoError(t, pool.Stop())
@@ -162,7 +156,7 @@ func TestGoexitAndPanicInEachOthersDefers(t *testing.T) {
 func TestListenerRestartsAStuckWorker(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var pool *worker.WorkerPool
-		pool = newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return nil }), worker.WithHeartbeat(10*time.Second)),
+		pool = newPool(t, worker.WithWorker(do("job", drain(time.Second)), worker.WithHeartbeat(10*time.Second)),
 			worker.WithGlobalListener(func(transition worker.Transition) {
 				if transition.Kind == worker.TransitionHeartbeatMissed {
 					_ = pool.RestartWorker(within(t, time.Millisecond), transition.Worker) // on the watch's goroutine

@@ -17,17 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script runs one worker for a time and returns all that happened to it.
-func script(t *testing.T, d time.Duration, run worker.Worker, options ...worker.WorkerExecutionOption) *worker.WorkerExecution {
-	t.Helper()
-	pool := newPool(t, worker.WithWorker(run, options...))
-	require.NoError(t, pool.Start(t.Context()))
-	time.Sleep(d)
-	require.NoError(t, pool.Stop())
-
-	return execution(t, pool, "job")
-}
-
 func TestBackoffEndsTheMomentThePoolStops(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("job", fail),
@@ -82,7 +71,7 @@ func TestFailureAfterAHealthyRunCountsAsTheFirst(t *testing.T) {
 			asked = append(asked, failures)
 			return time.Duration(failures) * time.Second
 		}
-		healthy := func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") }
+		healthy := takes(time.Minute, errors.New("boom"))
 		e := script(t, time.Hour, inOrder("job", fail, fail, healthy, fail, fail),
 			worker.WithMaxExecutionsAttempts(3), worker.WithHealthyAfter(time.Minute), worker.WithBackoff(backoff))
 
@@ -268,7 +257,7 @@ func TestRestartAlwaysKeepsBudgetAndBackoff(t *testing.T) {
 
 	t.Run("and ends with a stop", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			e := script(t, time.Minute, do("job", func(ctx context.Context) error { <-ctx.Done(); return nil }),
+			e := script(t, time.Minute, do("job", untilTold),
 				worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts), worker.WithRestartPolicy(worker.RestartAlways))
 			assert.Equal(t, []string{
 				"+0s id-1 starting execution attempt 1/unlimited",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -25,8 +24,6 @@ import (
 	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // recorder is a listener that keeps what it is told.
 type recorder struct {
@@ -49,7 +46,7 @@ func TestListenerIsToldOfEachTransitionInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var told recorder
 		pool := newPool(t, worker.WithGlobalListener(told.listen), worker.WithWorker(
-			inOrder("job", fail, panics, func(context.Context) error { time.Sleep(time.Minute); return nil }),
+			inOrder("job", fail, panics, takes(time.Minute, nil)),
 			worker.WithMaxExecutionsAttempts(3), worker.WithDeferredStartThreshold(1), worker.WithBackoff(worker.ConstantBackoff(time.Second)),
 			worker.WithHeartbeat(10*time.Second)))
 		require.ErrorIs(t, pool.Run(t.Context()), worker.ErrHeartbeatMissed)
@@ -240,14 +237,11 @@ func checkConsistent(t *testing.T, w worker.WorkerReport) {
 func TestMetricFamilies(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
-		slowly := func(d time.Duration, err error) run {
-			return func(context.Context) error { time.Sleep(d); return err }
-		}
 		pool := newPool(t, worker.WithMetrics(worker.NewWorkerMetrics("shop", "jobs")),
 			worker.WithWorker(do("up", block), worker.WithHeartbeat(time.Hour)),
 			worker.WithWorker(do("stuck", deaf(release)), worker.WithHeartbeat(time.Second)),
-			worker.WithWorker(inOrder("flaky", panics, fail, slowly(20*time.Second, nil)), worker.WithMaxExecutionsAttempts(3)),
-			worker.WithWorker(inOrder("failing", slowly(400*time.Millisecond, io.EOF), panics), worker.WithMaxExecutionsAttempts(2)),
+			worker.WithWorker(inOrder("flaky", panics, fail, takes(20*time.Second, nil)), worker.WithMaxExecutionsAttempts(3)),
+			worker.WithWorker(inOrder("failing", takes(400*time.Millisecond, io.EOF), panics), worker.WithMaxExecutionsAttempts(2)),
 		)
 		registry := prometheus.NewRegistry()
 		require.NoError(t, registry.Register(pool.Metrics()))
@@ -457,7 +451,7 @@ func TestTracingMiddleware(t *testing.T) {
 	}{
 		"returns its context's error": {block, "heartbeat missed: context canceled"},
 		"returns the cause":           {func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }, "heartbeat missed"},
-		"returns nil":                 {func(ctx context.Context) error { <-ctx.Done(); return nil }, "heartbeat missed"},
+		"returns nil":                 {untilTold, "heartbeat missed"},
 		"beats again and returns nil": {func(ctx context.Context) error {
 			<-ctx.Done()
 			worker.Heartbeat(ctx)
@@ -501,7 +495,3 @@ func TestLastErrorIsAskedForItsTextOnce(t *testing.T) {
 	assert.Equal(t, 1, asked)
 	assert.Equal(t, errors.New("boom").Error(), pool.Report().Workers[0].LastError)
 }
-
-type errorFunc func() string
-
-func (f errorFunc) Error() string { return f() }

@@ -23,24 +23,13 @@ func readyAfter(d time.Duration) run {
 	}
 }
 
-// takes succeeds after a time.
-func takes(d time.Duration) run {
-	return func(context.Context) error { time.Sleep(d); return nil }
-}
-
-// fails fails after a time.
-func fails(d time.Duration) run {
-	return func(context.Context) error { time.Sleep(d); return errors.New("boom") }
-}
-
 // A migration, then a cache that warms up, then the API: each begins when the one before is ready, and a stop goes the other way.
 func TestMigrationThenWarmerThenAPI(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		slowly := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return ctx.Err() }
 		pool := newPool(t,
-			worker.WithWorker(do("api", slowly), worker.WithDependsOn("warmer")),
+			worker.WithWorker(do("api", drain(time.Second)), worker.WithDependsOn("warmer")),
 			worker.WithWorker(do("warmer", readyAfter(10*time.Second)), worker.WithReadiness(time.Minute), worker.WithDependsOn("migration")),
-			worker.WithWorker(do("migration", takes(time.Minute)), worker.WithReadyOnSuccess()),
+			worker.WithWorker(do("migration", takes(time.Minute, nil)), worker.WithReadyOnSuccess()),
 		)
 		require.NoError(t, pool.Start(t.Context()))
 		synctest.Wait()
@@ -152,7 +141,7 @@ func TestDependencyThatComesUpAnHourLater(t *testing.T) {
 // The chain of what has failed is told: by Run, by the executions, and in the events.
 func TestDependencyThatGivesUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		for name, failing := range map[string]run{"error": fails(time.Second), "permanent": func(context.Context) error {
+		for name, failing := range map[string]run{"error": takes(time.Second, errors.New("boom")), "permanent": func(context.Context) error {
 			time.Sleep(time.Second)
 			return worker.Permanent(errors.New("boom"))
 		}} {
@@ -192,7 +181,7 @@ func TestStopPoolOnFailureOnEitherSideOfADependency(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				pool := newPool(t,
-					worker.WithWorker(do("database", fails(time.Second)), append(options[0], worker.WithReadiness(0))...),
+					worker.WithWorker(do("database", takes(time.Second, errors.New("boom"))), append(options[0], worker.WithReadiness(0))...),
 					worker.WithWorker(do("api", block), append(options[1], worker.WithDependsOn("database"))...),
 					worker.WithWorker(do("other", block)))
 				require.Error(t, pool.Run(t.Context()))
@@ -273,7 +262,7 @@ func TestDependentThatHangsUnderAStopTimeout(t *testing.T) {
 // An attempt that is not ready in time has failed, whatever it returns, and is retried.
 func TestReadinessTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(inOrder("job", func(ctx context.Context) error { <-ctx.Done(); return nil }, readyAfter(time.Second)),
+		pool := newPool(t, worker.WithWorker(inOrder("job", untilTold, readyAfter(time.Second)),
 			worker.WithReadiness(10*time.Second), worker.WithMaxExecutionsAttempts(2)))
 		require.NoError(t, pool.Start(t.Context()))
 		require.NoError(t, pool.WaitReady(t.Context()))
@@ -367,7 +356,7 @@ func TestBadDependencies(t *testing.T) {
 
 func TestWaitReadyEndings(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("a", fails(time.Minute)), worker.WithReadiness(0)), worker.WithWorker(do("b", block), worker.WithReadiness(0)))
+		pool := newPool(t, worker.WithWorker(do("a", takes(time.Minute, errors.New("boom"))), worker.WithReadiness(0)), worker.WithWorker(do("b", block), worker.WithReadiness(0)))
 		require.EqualError(t, pool.WaitReady(within(t, time.Second)), "context deadline exceeded: worker pool is not started")
 		waited := make(chan error, 1)
 		go func() { waited <- pool.WaitReady(t.Context()) }()

@@ -74,7 +74,7 @@ func TestStopBeginsNoFirstAttempt(t *testing.T) {
 func TestNothingBeginsInALaterStageDuringAStop(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ran := false
-		pool := newPool(t, worker.WithWorker(drain("producer", 20*time.Second)),
+		pool := newPool(t, worker.WithWorker(do("producer", drain(20*time.Second))),
 			worker.WithWorker(do("consumer", func(context.Context) error { ran = true; return nil }), worker.WithStopStage(1),
 				worker.WithDeferredStartThreshold(10)))
 		require.NoError(t, pool.Start(t.Context()))

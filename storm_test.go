@@ -19,24 +19,6 @@ import (
 // Many at once, in real time: what a stop, a probe or a report costs is bounded by its own workers, and nothing stays. The machine may be
 // busy with something else meanwhile, so where a bound is tight one of several tries will do.
 
-// size is how many there are of something, fewer with the race detector, which takes its own time.
-func size(n int) int {
-	if raceEnabled {
-		return n / 10
-	}
-
-	return n
-}
-
-// soon is how late something may be on a busy machine.
-func soon(d time.Duration) time.Duration {
-	if raceEnabled {
-		return 50 * d
-	}
-
-	return d
-}
-
 // leastOf returns the shortest of several tries, and ends with the first that is short enough.
 func leastOf(tries int, enough time.Duration, try func() time.Duration) time.Duration {
 	least := time.Duration(1<<63 - 1)
