@@ -217,6 +217,7 @@ func TestAttemptTimeoutAfterStartsDeadline(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("job", block), worker.WithAttemptTimeout(time.Hour)))
 		require.NoError(t, pool.Run(within(t, time.Minute)))
 		assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+		assert.Equal(t, "context deadline exceeded", pool.Report().Cause)
 	})
 }
 
@@ -619,7 +620,9 @@ func TestStopDelayDoesNotDelayStopWorker(t *testing.T) {
 
 func TestStopErrors(t *testing.T) {
 	closed := func(err error) bool { return errors.Is(err, http.ErrServerClosed) }
-	whenTold := func(err error) run { return func(ctx context.Context) error { <-ctx.Done(); return err } }
+	whenTold := func(err error) run {
+		return func(ctx context.Context) error { <-ctx.Done(); return fmt.Errorf("serving: %w", err) }
+	}
 
 	for name, test := range map[string]struct {
 		run     run
@@ -628,6 +631,7 @@ func TestStopErrors(t *testing.T) {
 		status  worker.WorkerStatus
 	}{
 		"its error":                 {whenTold(http.ErrServerClosed), []worker.WorkerExecutionOption{worker.WithStopErrors(closed)}, nil, worker.Stopped},
+		"without the option":        {whenTold(http.ErrServerClosed), nil, nil, worker.Error},
 		"another error":             {whenTold(io.EOF), []worker.WorkerExecutionOption{worker.WithStopErrors(closed)}, nil, worker.Error},
 		"its context's own":         {block, []worker.WorkerExecutionOption{worker.WithStopErrors(closed)}, nil, worker.Stopped},
 		"the global one":            {whenTold(http.ErrServerClosed), nil, closed, worker.Stopped},

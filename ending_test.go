@@ -243,8 +243,6 @@ func TestRun(t *testing.T) {
 
 	t.Run("errors of Start", func(t *testing.T) {
 		require.EqualError(t, newPool(t).Register(nil).Run(t.Context()), "nil worker registration")
-		var none context.Context
-		require.EqualError(t, newPool(t).Run(none), "nil context")
 	})
 
 	t.Run("with a straggler", func(t *testing.T) {
@@ -393,6 +391,9 @@ func TestStopStages(t *testing.T) {
 			time.Sleep(time.Minute)
 			err := pool.Shutdown(within(t, 10*time.Second))
 			require.EqualError(t, err, "stop timed out: still running: flusher (running for 1m10s), consumer (running for 1m10s)")
+			var stop *worker.StopError
+			require.ErrorAs(t, err, &stop)
+			assert.Equal(t, []time.Duration{0, 9 * time.Second}, []time.Duration{stop.Workers[0].Told, stop.Workers[1].Told}, "only now, and in its turn")
 			time.Sleep(time.Minute)
 			assert.Equal(t, worker.Stopped, execution(t, pool, "flusher").Status(), "all were cancelled at the deadline")
 			close(release)
@@ -529,20 +530,6 @@ func TestStopWorkerAndRestartWorker(t *testing.T) {
 			require.NoError(t, pool.Stop())
 		})
 	})
-
-	t.Run("while the pool stops", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			pool := newPool(t, worker.WithWorker(do("job", drain(time.Second))))
-			require.NoError(t, pool.Start(t.Context()))
-			synctest.Wait()
-			go func() { assert.NoError(t, pool.Stop()) }()
-			synctest.Wait()
-			require.ErrorIs(t, pool.RestartWorker(t.Context(), "job"), worker.ErrPoolNotStarted)
-			assert.Equal(t, worker.Running, execution(t, pool, "job").Status())
-			assert.Zero(t, time.Since(start), "at once, and nothing was done")
-			require.NoError(t, pool.Stop())
-		})
-	})
 }
 
 // Whoever sees the end of Start's context in a worker sees a pool that is stopping, though nobody has called Stop.
@@ -658,10 +645,13 @@ func TestNilContexts(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("job", succeed)))
 	var none context.Context
 	for _, err := range []error{
-		pool.Shutdown(none), pool.Wait(none), pool.StopWorker(none, "job"), pool.RestartWorker(none, "job"),
+		pool.Start(none), pool.Run(none), pool.WaitReady(none), pool.Wait(none), pool.Shutdown(none),
+		pool.StopWorker(none, "job"), pool.RestartWorker(none, "job"), pool.Unregister(none, "job"),
 	} {
 		require.EqualError(t, err, "nil context")
 	}
+	assert.Empty(t, pool.Executions())
+	assert.Len(t, pool.Registrations(), 1)
 }
 
 // The profiler labels of a worker's goroutine: its own, those of the context of Start, and the same in its context.

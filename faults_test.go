@@ -15,7 +15,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/ankorstore/yokai/worker"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -74,12 +73,6 @@ func TestNilGeneratorAndNilMetricsAreTheDefaults(t *testing.T) {
 }
 
 // TestLogWriterThatMisbehaves lets each of a worker's log lines go wrong: whatever the writer does, the worker goes on.
-func TestMetricsMadeByHandAreRefused(t *testing.T) {
-	for _, metrics := range []*worker.WorkerMetrics{nil, {}} {
-		require.EqualError(t, metrics.Register(prometheus.NewRegistry()), "metrics were not made by NewWorkerMetrics")
-	}
-}
-
 func TestLogWriterThatMisbehaves(t *testing.T) {
 	for name, misbehave := range map[string]func(){"panics": func() { panic("disk full") }, "goexits": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
@@ -207,38 +200,6 @@ func TestNameOfInvalidUTF8(t *testing.T) {
 		assert.True(t, utf8.ValidString(line))
 		assert.True(t, json.Valid([]byte(line)), line)
 	}
-}
-
-func TestWorkersOfOneLabelShareItsSeries(t *testing.T) {
-	pool := newPool(t, worker.WithWorker(do("a-b", succeed)), worker.WithWorker(do("A_B", succeed)))
-	require.NoError(t, pool.Start(t.Context()))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
-
-	assert.Equal(t, []string{
-		`worker_executions_total{status="started",worker="a_b"} 2`, `worker_executions_total{status="success",worker="a_b"} 2`,
-	}, executionsText(t, pool))
-}
-
-func TestStartWithANilContext(t *testing.T) {
-	pool := newPool(t, worker.WithWorker(do("job", succeed)))
-	var none context.Context
-	require.EqualError(t, pool.Start(none), "nil context")
-	assert.Empty(t, pool.Executions())
-}
-
-func TestStartWithADoneContextRunsNobody(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(errors.New("too late"))
-		pool := newPool(t, worker.WithWorker(do("job", block), worker.WithMaxExecutionsAttempts(3)))
-		require.NoError(t, pool.Start(ctx))
-		synctest.Wait()
-		require.NoError(t, pool.Stop())
-
-		assert.Equal(t, []string{"stopping before first execution attempt"},
-			messages(execution(t, pool, "job")))
-	})
 }
 
 func TestLoggerOfTheWorkerMayBeUpdated(t *testing.T) {

@@ -44,6 +44,9 @@ func TestHistoryContextDoneBeforeStart(t *testing.T) {
 		for range 10 {
 			require.NoError(t, pool.Run(ctx))
 		}
+		for _, e := range pool.Executions() {
+			assert.Equal(t, []string{"stopping before first execution attempt"}, messages(e))
+		}
 		assert.Equal(t, worker.PoolStopped, pool.Report().State)
 	})
 }

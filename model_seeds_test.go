@@ -38,23 +38,6 @@ func TestShutdownInAListenerThatIsToldOfALateReturn(t *testing.T) {
 	})
 }
 
-// A worker that is registered on a started pool, with a stage lower than all that are there, is stopped before them by a stop. The end
-// of Start's context reaches it at once, together with the stage that was lowest then, as the documentation of WithStopStage says.
-func TestStopOfALowerStageThatIsRegisteredLater(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		slow := drain(time.Second)
-		pool := newPool(t, worker.WithWorker(do("consumer", slow), worker.WithStopStage(1)))
-		require.NoError(t, pool.Start(t.Context()))
-		synctest.Wait()
-		pool.Register(worker.NewWorkerRegistration(do("producer", slow)))
-		synctest.Wait()
-		require.NoError(t, pool.Stop())
-
-		assert.Equal(t, time.Second, execution(t, pool, "producer").EndedAt().Sub(start))
-		assert.Equal(t, 2*time.Second, execution(t, pool, "consumer").EndedAt().Sub(start))
-	})
-}
-
 // A stop that comes between the decision to restart and the next attempt, because what the pool calls there takes its time, is in
 // time: the worker is not run again.
 func TestNoAttemptAfterAStopWhileTheGeneratorIsSlow(t *testing.T) {
@@ -139,21 +122,6 @@ func TestReportOfAFailedDependency(t *testing.T) {
 		}
 		assert.Equal(t, "worker api: dependency warmer failed: worker warmer: dependency migration failed: worker migration: boom",
 			pool.Report().Workers[0].LastError)
-	})
-}
-
-// The deadline of an attempt that runs a pool stops the workers of that pool: they have not run into one of their own.
-func TestDeadlineOfAnAttemptAroundAPool(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var inner *worker.WorkerPool
-		outer := newPool(t, worker.WithWorker(do("outer", func(ctx context.Context) error {
-			inner = newPool(t, worker.WithWorker(do("inner", block), worker.WithAttemptTimeout(time.Hour)))
-
-			return inner.Run(ctx)
-		}), worker.WithAttemptTimeout(time.Second)))
-
-		require.EqualError(t, outer.Run(t.Context()), "worker outer: attempt timed out")
-		assert.Equal(t, []string{"starting execution attempt 1/1", "stopping execution attempt 1/1 on cancellation"}, messages(execution(t, inner, "inner")))
 	})
 }
 

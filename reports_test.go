@@ -84,27 +84,6 @@ func TestContextOfStartKeepsNothingOfAStoppedPool(t *testing.T) {
 	assert.Eventually(t, func() bool { runtime.GC(); return stopped.Value() == nil }, 5*time.Second, time.Millisecond)
 }
 
-func TestDeadlinesAreToldFromCancellations(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("job", block), worker.WithAttemptTimeout(time.Minute)))
-		err := pool.Run(t.Context())
-		require.ErrorIs(t, err, worker.ErrAttemptTimeout)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Equal(t, []string{
-			"+0s id-1 starting execution attempt 1/1",
-			"+1m0s id-1 attempt timed out after 1m0s",
-			"+1m0s id-1 stopping execution attempt 1/1 with error: attempt timed out: context deadline exceeded",
-			"+1m0s id-1 max execution attempts reached",
-		}, timeline(execution(t, pool, "job")))
-
-		pool = newPool(t, worker.WithWorker(do("job", block)))
-		require.NoError(t, pool.Start(within(t, time.Minute)))
-		require.NoError(t, pool.Wait(context.Background()), "the deadline of Start's context is a stop")
-		assert.Equal(t, "context deadline exceeded", pool.Report().Cause)
-		require.NoError(t, pool.Stop())
-	})
-}
-
 func TestFatalErrorAndStopAtOnce(t *testing.T) {
 	for range 20 {
 		synctest.Test(t, func(t *testing.T) {
@@ -254,35 +233,6 @@ func TestStopSaysWhy(t *testing.T) {
 		assert.Equal(t, "the start hook has ended", pool.Report().Workers[0].Cause)
 		require.NoError(t, pool.Stop())
 	})
-}
-
-func TestStopErrorsAreAStop(t *testing.T) {
-	closed := errors.New("server closed")
-	for name, test := range map[string]struct {
-		is     func(error) bool
-		stop   bool
-		status worker.WorkerStatus
-	}{
-		"while it is stopped": {func(err error) bool { return errors.Is(err, closed) }, true, worker.Stopped},
-		"of its own":          {func(err error) bool { return errors.Is(err, closed) }, false, worker.Error},
-		"that panics":         {func(error) bool { panic("no idea") }, true, worker.Error},
-		"none":                {nil, true, worker.Error},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				pool := newPool(t, worker.WithGlobalStopErrors(test.is), worker.WithWorker(do("job", func(ctx context.Context) error {
-					if test.stop {
-						<-ctx.Done()
-					}
-					return fmt.Errorf("serving: %w", closed)
-				})))
-				require.NoError(t, pool.Start(t.Context()))
-				time.Sleep(time.Minute)
-				require.NoError(t, pool.Stop())
-				assert.Equal(t, test.status, execution(t, pool, "job").Status())
-			})
-		})
-	}
 }
 
 func TestMetricsBehindAWrappedRegistererWhileSeriesCome(t *testing.T) {

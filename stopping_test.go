@@ -131,18 +131,3 @@ func TestGlobalStopTimeoutBoundsAStopThatNobodyCalled(t *testing.T) {
 		})
 	}
 }
-
-func TestStopErrorTellsWhoHangsFromWhoIsToldOnlyNow(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		release := make(chan struct{})
-		pool := newPool(t, worker.WithWorker(do("hung", deaf(release))), worker.WithWorker(do("later", block), worker.WithStopStage(1)))
-		require.NoError(t, pool.Start(t.Context()))
-		time.Sleep(time.Minute)
-		var stop *worker.StopError
-		require.ErrorAs(t, pool.Shutdown(within(t, time.Second)), &stop)
-		require.Len(t, stop.Workers, 2)
-		assert.Equal(t, []time.Duration{time.Second, 0}, []time.Duration{stop.Workers[0].Told, stop.Workers[1].Told})
-		close(release)
-		require.NoError(t, pool.Stop())
-	})
-}

@@ -161,6 +161,7 @@ func TestRegistrations(t *testing.T) {
 	require.EqualError(t, err, "execution for worker nobody was not found")
 	assert.Equal(t, worker.Success, execution(t, pool, "job").Status())
 	assert.Equal(t, worker.Success, execution(t, pool, "direct").Status())
+	assert.Len(t, pool.Report().Workers, 2)
 }
 
 func TestContextOfAWorker(t *testing.T) {
@@ -186,21 +187,6 @@ func TestContextOfAWorker(t *testing.T) {
 	assert.Empty(t, worker.CtxWorkerName(t.Context()))
 	assert.Empty(t, worker.CtxWorkerExecutionId(t.Context()))
 	assert.Equal(t, zerolog.Disabled, worker.CtxLogger(t.Context()).GetLevel())
-}
-
-func TestCauseOfAStop(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var cause error
-		pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error {
-			<-ctx.Done()
-			cause = context.Cause(ctx)
-			return nil
-		})))
-		require.NoError(t, pool.Start(t.Context()))
-		synctest.Wait()
-		require.NoError(t, pool.Stop())
-		assert.Equal(t, worker.ErrPoolStopped, cause)
-	})
 }
 
 func TestAnnotatedSpans(t *testing.T) {
