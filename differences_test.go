@@ -45,26 +45,7 @@ func TestDifference01FractionsOfASecondCount(t *testing.T) {
 
 func TestDifference02AStopInterruptsADeferral(t *testing.T) {
 	for name, threshold := range map[string]float64{"an hour": 3600, "huge": 1e300, "infinite": math.Inf(1)} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				ran := false
-				pool := newPool(t, worker.WithWorker(
-					do("job", func(context.Context) error { ran = true; return nil }),
-					worker.WithDeferredStartThreshold(threshold),
-				))
-				require.NoError(t, pool.Start(t.Context()))
-				time.Sleep(time.Minute)
-				require.NoError(t, pool.Stop())
-
-				assert.Equal(t, time.Minute, time.Since(start), "the stop was immediate")
-				assert.False(t, ran)
-				assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
-				assert.Equal(t, []string{
-					fmt.Sprintf("+0s id-1 deferring execution attempt for %g seconds", threshold),
-					"+1m0s id-1 stopping before first execution attempt",
-				}, timeline(execution(t, pool, "job")))
-			})
-		})
+		t.Run(name, func(t *testing.T) { bubble(t, stopWhileDeferred(threshold)) })
 	}
 }
 
@@ -198,44 +179,8 @@ func TestDifference03AfterAStopNothingIsRestarted(t *testing.T) {
 }
 
 func TestDifference04StopAndStartInAnyOrder(t *testing.T) {
-	t.Run("stop before start, twice, from many goroutines", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error {
-				<-ctx.Done()
-				time.Sleep(time.Second)
-				return nil
-			})))
-			require.NoError(t, pool.Stop())
-			require.NoError(t, pool.Start(t.Context()))
-			synctest.Wait()
-
-			var stops sync.WaitGroup
-			for range 100 {
-				stops.Go(func() {
-					assert.NoError(t, pool.Stop())
-					assert.Equal(t, worker.Success, execution(t, pool, "job").Status(), "each stop waited")
-				})
-			}
-			stops.Wait()
-			require.NoError(t, pool.Stop())
-			assert.Equal(t, time.Second, time.Since(start))
-		})
-	})
-
-	t.Run("start on a started pool", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			pool := newPool(t, worker.WithWorker(do("job", succeed)))
-			require.NoError(t, pool.Start(t.Context()))
-			synctest.Wait()
-			before := execution(t, pool, "job")
-
-			require.ErrorIs(t, pool.Start(t.Context()), worker.ErrPoolAlreadyStarted)
-			synctest.Wait()
-			assert.Same(t, before, execution(t, pool, "job"))
-			assert.Len(t, before.Events(), 2)
-			require.NoError(t, pool.Stop())
-		})
-	})
+	t.Run("stop before start, twice, from many goroutines", func(t *testing.T) { bubble(t, stopFromMany) })
+	t.Run("start on a started pool", func(t *testing.T) { bubble(t, startTwice) })
 
 	t.Run("start while stopping names who has not ended", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {

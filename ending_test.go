@@ -97,27 +97,6 @@ func TestGlobalStopTimeoutBoundsStopAndShutdown(t *testing.T) {
 	})
 }
 
-func TestShutdownFromInsideAWorkerReturnsAtItsDeadline(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var pool *worker.WorkerPool
-		pool = newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-			defer cancel()
-
-			return pool.Shutdown(ctx)
-		})), worker.WithWorker(do("other", block)))
-		err := pool.Run(t.Context())
-
-		var stop *worker.StopError
-		require.ErrorAs(t, err, &stop)
-		require.Len(t, stop.Workers, 1)
-		assert.Equal(t, "job", stop.Workers[0].Name)
-		assert.Contains(t, stop.Workers[0].Stack, "Shutdown")
-		assert.Equal(t, time.Minute, time.Since(start))
-		assert.Equal(t, worker.Stopped, execution(t, pool, "other").Status())
-	})
-}
-
 // TestShutdownWith10000WorkersReturnsSoonAfterItsDeadline is in real time: that the answer is quick is the point. The machine may
 // be busy with something else meanwhile, so one of several tries will do; and the race detector takes its own time.
 func TestShutdownWith10000WorkersReturnsSoonAfterItsDeadline(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -67,37 +66,6 @@ func TestListenerIsToldOfEachTransitionInOrder(t *testing.T) {
 			"+1m3s id-3 #3 error->error max execution attempts reached (<nil>)",
 		}, told.lines["job"])
 	})
-}
-
-func TestListenerThatMisbehaves(t *testing.T) {
-	for name, misbehave := range map[string]func(){"panics": func() { panic("no room") }, "goexits": runtime.Goexit} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				var logs logBuffer
-				var told recorder
-				pool := newPool(t, worker.WithWorker(inOrder("job", fail, succeed), worker.WithMaxExecutionsAttempts(2)),
-					worker.WithGlobalListener(func(transition worker.Transition) { told.listen(transition); misbehave() }))
-				require.NoError(t, pool.Start(logs.context()))
-				synctest.Wait()
-				require.NoError(t, pool.Wait(t.Context()))
-				require.NoError(t, pool.Stop())
-
-				assert.Equal(t, []string{
-					"+0s id-1 starting execution attempt 1/2",
-					"+0s id-1 stopping execution attempt 1/2 with error: boom",
-					"+0s id-1 restarting after error",
-					"+0s id-2 starting execution attempt 2/2",
-					"+0s id-2 stopping execution attempt 2/2 with success",
-				}, timeline(execution(t, pool, "job")))
-				assert.Len(t, told.lines["job"], 5)
-
-				panicked := slices.DeleteFunc(logs.lines(), func(line string) bool {
-					return !strings.Contains(line, `"message":"worker pool listener panicked: no room"`)
-				})
-				assert.Len(t, panicked, map[string]int{"panics": 5, "goexits": 0}[name])
-			})
-		})
-	}
 }
 
 func TestEventsAreBoundedToTheNewest(t *testing.T) {

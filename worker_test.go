@@ -24,7 +24,7 @@ import (
 func TestStatusStrings(t *testing.T) {
 	for status, text := range map[worker.WorkerStatus]string{
 		worker.Unknown: "unknown", worker.Deferred: "deferred", worker.Running: "running", worker.Success: "success",
-		worker.Error: "error", worker.Waiting: "waiting", worker.Stopped: "stopped", worker.Stuck: "stuck",
+		worker.Error: "error", worker.Waiting: "waiting", worker.Stopped: "stopped", worker.Stuck: "stuck", worker.Pending: "pending",
 		-1: "unknown", 99: "unknown",
 	} {
 		assert.Equal(t, text, status.String())
@@ -74,6 +74,7 @@ func TestExecutionByHand(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
+	assert.IsType(t, &worker.DefaultWorkerPoolFactory{}, worker.NewDefaultWorkerPoolFactory())
 	assert.Equal(t, worker.ExecutionOptions{MaxExecutionsAttempts: 1, Middlewares: []worker.Middleware{}}, worker.DefaultWorkerExecutionOptions())
 
 	generator, metrics, job := uuid.NewDefaultUuidGenerator(), worker.NewWorkerMetrics("n", "s"), do("job", nil)
@@ -274,18 +275,6 @@ func TestPanicError(t *testing.T) {
 	assert.Equal(t, "recovered panic: EOF", withError.Error())
 	require.ErrorIs(t, withError, io.EOF)
 	assert.NoError(t, errors.Unwrap(&worker.PanicError{Value: "text"}))
-}
-
-func TestFactory(t *testing.T) {
-	factory := worker.NewDefaultWorkerPoolFactory()
-	assert.IsType(t, &worker.DefaultWorkerPoolFactory{}, factory)
-
-	pool, err := factory.Create()
-	require.NoError(t, err)
-	require.NoError(t, pool.Start(t.Context()))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
-	assert.Empty(t, pool.Executions())
 }
 
 func TestStartBeginsInRegistrationOrder(t *testing.T) {
