@@ -31,9 +31,7 @@ func TestDefaultIDIsThereFromTheStart(t *testing.T) {
 
 func TestNilGeneratorAndNilMetricsAreTheDefaults(t *testing.T) {
 	pool := newPool(t, worker.WithGenerator(nil), worker.WithMetrics(nil), worker.WithWorker(do("job", succeed)))
-	require.NoError(t, pool.Start(t.Context()))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
+	require.NoError(t, pool.Run(t.Context()))
 
 	assert.Len(t, execution(t, pool, "job").Id(), 36)
 	assert.Len(t, executionsText(t, pool), 2)
@@ -80,9 +78,7 @@ func TestNameOfInvalidUTF8(t *testing.T) {
 
 	var logs logBuffer
 	pool := newPool(t, worker.WithWorker(do(name, succeed)))
-	require.NoError(t, pool.Start(logs.context()))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
+	require.NoError(t, pool.Run(logs.context()))
 
 	assert.Equal(t, worker.Success, execution(t, pool, name).Status(), "it is found under its own name")
 	assert.Equal(t, `worker_executions_total{status="started",worker="bad_`+"\uFFFD"+`name"} 1`, executionsText(t, pool)[0])

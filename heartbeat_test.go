@@ -155,7 +155,7 @@ func TestHeartbeatIsWatchedWhileStopping(t *testing.T) {
 	})
 }
 
-func TestHeartbeatOfManyAtOnceIsShared(t *testing.T) {
+func TestEachThatMissesItsHeartbeatHasAStack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var logs logBuffer

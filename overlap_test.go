@@ -222,7 +222,7 @@ func TestAttemptThatHangsIsNeverHealthy(t *testing.T) {
 }
 
 func TestTimeInAMiddlewareIsNotHealth(t *testing.T) {
-	lock := middleware("lock", func(ctx context.Context, next worker.HandlerFunc) error {
+	locks := middleware("lock", func(ctx context.Context, next worker.HandlerFunc) error {
 		time.Sleep(time.Hour)
 		return next(ctx)
 	})
@@ -230,8 +230,8 @@ func TestTimeInAMiddlewareIsNotHealth(t *testing.T) {
 		time.Sleep(time.Hour)
 		return errors.New("no lock")
 	})
-	for _, wrapper := range []worker.Middleware{lock, never} {
-		t.Run("", func(t *testing.T) {
+	for name, wrapper := range map[string]worker.Middleware{"that gets its lock": locks, "that does not": never} {
+		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				pool := newPool(t, worker.WithWorker(do("job", fail), worker.WithMiddlewares(wrapper), worker.WithHealthyAfter(time.Minute),
 					worker.WithMaxExecutionsAttempts(3)))

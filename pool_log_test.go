@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,11 +31,12 @@ func TestPoolLogs(t *testing.T) {
 func TestPoolLogsOfAWriterThatMisbehaves(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t, worker.WithPoolLogs(), worker.WithWorker(do("job", block)))
-		require.NoError(t, pool.Start(logging(t, func(string) { panic("disk full") })))
-		synctest.Wait()
-		require.NoError(t, pool.Stop())
-		require.NoError(t, pool.Start(t.Context()))
-		synctest.Wait()
-		require.NoError(t, pool.Stop())
+		for _, ctx := range []context.Context{logging(t, func(string) { panic("disk full") }), t.Context()} {
+			require.NoError(t, pool.Start(ctx))
+			synctest.Wait()
+			assert.Equal(t, worker.Running, execution(t, pool, "job").Status())
+			require.NoError(t, pool.Stop())
+			assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+		}
 	})
 }

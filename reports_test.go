@@ -272,5 +272,6 @@ func TestHookOfTheLoggerThatMisbehaves(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("job", succeed)))
 		require.NoError(t, pool.Run(logger.WithContext(t.Context())))
 		assert.Equal(t, worker.Success, execution(t, pool, "job").Status())
+		assert.Equal(t, []string{""}, out.lines())
 	})
 }

@@ -756,17 +756,17 @@ func TestPeriodicCallsCostNoAllocation(t *testing.T) {
 	assert.Less(t, float64(after.Mallocs-before.Mallocs)/calls, 0.5)
 }
 
-// A schedule costs its worker one goroutine, and nothing that grows with its runs.
-func TestScheduleDoesNotGrow(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var first int
-		e := scheduled(t, 10_000*time.Minute+time.Second, worker.Every(time.Minute), func(context.Context) error {
-			if first == 0 {
-				first = runtime.NumGoroutine()
-			}
+// TestScheduleKeepsNoGoroutineOfItsRuns is not parallel, since it counts the goroutines of the process.
+func TestScheduleKeepsNoGoroutineOfItsRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var counts []int
+		scheduled(t, 1000*time.Minute+time.Second, worker.Every(time.Minute), func(context.Context) error {
+			time.Sleep(time.Second) // the goroutine before has gone
+			counts = append(counts, runtime.NumGoroutine())
 
 			return nil
 		})
-		assert.LessOrEqual(t, len(e.Events()), worker.DefaultMaxEvents)
+		require.Len(t, counts, 1000)
+		assert.LessOrEqual(t, counts[999], counts[0])
 	})
 }

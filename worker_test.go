@@ -126,9 +126,7 @@ func TestMaximumOfAttempts(t *testing.T) {
 func TestThresholdThatIsNotPositiveMeansNoDeferral(t *testing.T) {
 	for _, threshold := range []float64{0, -0.5, -1e300} {
 		pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(threshold)))
-		require.NoError(t, pool.Start(t.Context()))
-		_ = pool.Wait(context.Background())
-		require.NoError(t, pool.Stop())
+		require.NoError(t, pool.Run(t.Context()))
 		assert.Equal(t, "starting execution attempt 1/1", messages(execution(t, pool, "job"))[0])
 	}
 }
@@ -155,9 +153,7 @@ func TestRegistrations(t *testing.T) {
 	assert.Empty(t, pool.Executions())
 	assert.NotNil(t, pool.Executions())
 
-	require.NoError(t, pool.Start(t.Context()))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
+	require.NoError(t, pool.Run(t.Context()))
 	_, err = pool.Execution("nobody")
 	require.EqualError(t, err, "execution for worker nobody was not found")
 	assert.Equal(t, worker.Success, execution(t, pool, "job").Status())
@@ -179,9 +175,7 @@ func TestContextOfAWorker(t *testing.T) {
 		return nil
 	})))
 	logger := zerolog.New(&logs).With().Str("service", "s").Logger()
-	require.NoError(t, pool.Start(context.WithValue(logger.WithContext(t.Context()), key{}, "value")))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
+	require.NoError(t, pool.Run(context.WithValue(logger.WithContext(t.Context()), key{}, "value")))
 
 	assert.Equal(t, `{"level":"warn","service":"s","worker":"job","workerExecutionID":"id-1","message":"from inside"}`, logs.lines()[1])
 
@@ -207,9 +201,7 @@ func TestAnnotatedSpans(t *testing.T) {
 		return nil
 	})))
 	var logs logBuffer
-	require.NoError(t, pool.Start(logs.context()))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
+	require.NoError(t, pool.Run(logs.context()))
 	_, outside := worker.CtxTracer(t.Context()).Start(t.Context(), "nowhere")
 	outside.End()
 	_, outside = provider.Tracer("other").Start(t.Context(), "outside")
