@@ -20,6 +20,10 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
+// A world is one pool of a plan and all that is seen of it: the listener's transitions, the log, the samples, the errors of calls, and the
+// workers' own notes. Its actors perform operations; what is wrong with an answer at once is a violation, the rest is compared at the
+// end (model_check_test.go).
+
 // stopBound is more than any stop may take: no scripted worker ignores its context for longer than a second, while a backoff or
 // a deferral may be of an hour or for ever.
 const stopBound = 30 * time.Second
