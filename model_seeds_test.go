@@ -61,7 +61,7 @@ func TestNoAttemptAfterAStopWhileTheGeneratorIsSlow(t *testing.T) {
 // A stop whose bound is reached in the moment in which the last worker ends may time out or not. If it does not, the pool has stopped.
 func TestStopAtTheMomentOfItsTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for range 500 {
+		for range 100 { // with the race detector one in fifteen shows the fault, without it hardly one
 			pool := newPool(t, worker.WithGlobalStopTimeout(time.Second), worker.WithWorker(do("job", func(ctx context.Context) error {
 				<-ctx.Done()
 				time.Sleep(time.Second)
@@ -81,7 +81,7 @@ func TestStopAtTheMomentOfItsTimeout(t *testing.T) {
 // A stop that meets its bound in the moment in which the worker ends either times out, and the late return is told of, or neither.
 func TestNoLateReturnWithoutATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for range 2000 {
+		for range 500 { // with the race detector one in a hundred shows the fault, without it hardly one
 			pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(1)))
 			require.NoError(t, pool.Start(t.Context()))
 			synctest.Wait()

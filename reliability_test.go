@@ -507,10 +507,7 @@ func yearsPass(t *testing.T) {
 }
 
 func hundredThousand(t *testing.T) {
-	n := 100_000
-	if raceEnabled {
-		n = 10_000
-	}
+	n := size(100_000)
 	told := make(chan worker.Transition, 3*n)
 	pool := newPool(t, worker.WithGenerator(nil), worker.WithGlobalListener(func(transition worker.Transition) { told <- transition }))
 	for i := range n {

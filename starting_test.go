@@ -409,7 +409,7 @@ func TestWhatIsFine(t *testing.T) {
 // The start of 10,000 workers in a chain takes time that grows with its edges, in real time.
 func TestLongChainStartsSoon(t *testing.T) {
 	pool := worker.NewWorkerPool(worker.WithWorker(do("0", block)))
-	for i := range 9_999 {
+	for i := range size(10_000) - 1 {
 		pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i+1), block), worker.WithDependsOn(fmt.Sprint(i))))
 	}
 	began := time.Now()
