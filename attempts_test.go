@@ -180,8 +180,17 @@ func TestContextEndsWhenTheOutermostMiddlewareReturns(t *testing.T) {
 	})
 }
 
+// panicsBelow panics n calls further down.
+func panicsBelow(n int) run {
+	if n == 0 {
+		return panics
+	}
+
+	return func(ctx context.Context) error { return panicsBelow(n - 1)(ctx) }
+}
+
 func TestRunThatMisbehavesBehindAMiddlewareThatHasLeft(t *testing.T) {
-	for name, late := range map[string]run{"panics": panics, "goexits": goexits} {
+	for name, late := range map[string]run{"panics": panics, "panics in the deep": panicsBelow(200), "goexits": goexits} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error {

@@ -241,6 +241,8 @@ func TestStopPoolOnFailure(t *testing.T) {
 				}
 				require.EqualError(t, err, test.err)
 				assert.True(t, execution(t, pool, "vital").GaveUp())
+				assert.True(t, execution(t, pool, "vital").StopPoolOnFailure())
+				assert.False(t, execution(t, pool, "other").StopPoolOnFailure())
 				var failed *worker.WorkerError
 				require.ErrorAs(t, err, &failed)
 				assert.Same(t, failed, cause, "the cause is the failure")

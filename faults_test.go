@@ -29,8 +29,8 @@ func TestDefaultIDIsThereFromTheStart(t *testing.T) {
 	require.NoError(t, pool.Stop())
 }
 
-func TestNilGeneratorAndNilMetricsAreTheDefaults(t *testing.T) {
-	pool := newPool(t, worker.WithGenerator(nil), worker.WithMetrics(nil), worker.WithWorker(do("job", succeed)))
+func TestNilOptionsAreTheDefaults(t *testing.T) {
+	pool := newPool(t, worker.WithGenerator(nil), worker.WithMetrics(nil), worker.WithGlobalListener(nil), worker.WithWorker(do("job", succeed)))
 	require.NoError(t, pool.Run(t.Context()))
 
 	assert.Len(t, execution(t, pool, "job").Id(), 36)

@@ -21,8 +21,9 @@ import (
 
 // The pool beside what a service has: workers in its own types, zerolog, OpenTelemetry, Prometheus.
 
-// embeddedFunc and embeddedPeriodic hide from the registration what is wrong with the worker that they embed.
+// hidden hides from the registration what is wrong with the worker that it embeds; the other two do not.
 type (
+	hidden           struct{ worker.Worker }
 	embeddedFunc     struct{ *worker.FuncWorker }
 	embeddedPeriodic struct{ *worker.PeriodicWorker }
 )
@@ -40,6 +41,8 @@ func TestMistakesOfEmbeddedWorkers(t *testing.T) {
 		"a negative interval":       {embeddedPeriodic{worker.NewPeriodicWorker("job", -1, call)}, "interval -1ns is not positive"},
 		"a jitter over 1":           {embeddedPeriodic{worker.NewPeriodicWorker("job", 1, call, worker.WithIntervalJitter(2))}, "interval jitter 2 is not in [0, 1]"},
 		"a nil option":              {embeddedPeriodic{worker.NewPeriodicWorker("job", 1, call, nil)}, "periodic option 1 is nil"},
+		"no function, hidden":       {hidden{worker.NewFuncWorker("job", nil)}, "nil run function"},
+		"an interval of 0, hidden":  {hidden{worker.NewPeriodicWorker("job", 0, call)}, "interval 0s is not positive"},
 		"a pointer to the embedded": {&embeddedPeriodic{worker.NewPeriodicWorker("job", 0, call)}, "interval 0s is not positive"},
 	}
 	for name, test := range cases {

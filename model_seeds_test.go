@@ -58,6 +58,25 @@ func TestNoAttemptAfterAStopWhileTheGeneratorIsSlow(t *testing.T) {
 	})
 }
 
+// The same before the first attempt, and before a run of a schedule.
+func TestNoScheduledRunAfterAStopWhileTheGeneratorIsSlow(t *testing.T) {
+	for last, after := range map[string]time.Duration{
+		"stopping before first execution attempt": time.Second / 2,
+		"stopping before the next scheduled run":  2*time.Hour + 3*time.Second/2,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			slow := generatorFunc(func() string { time.Sleep(time.Second); return "id" })
+			pool := newPool(t, worker.WithGenerator(slow), worker.WithWorker(do("job", succeed), worker.WithSchedule(worker.Every(time.Hour))))
+			require.NoError(t, pool.Start(t.Context()))
+			time.Sleep(after)
+			require.NoError(t, pool.Stop())
+
+			got := messages(execution(t, pool, "job"))
+			assert.Equal(t, last, got[len(got)-1])
+		})
+	}
+}
+
 // A stop whose bound is reached in the moment in which the last worker ends may time out or not. If it does not, the pool has stopped.
 func TestStopAtTheMomentOfItsTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

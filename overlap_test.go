@@ -97,8 +97,11 @@ func TestTheLastRequestWins(t *testing.T) {
 		assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
 		require.NoError(t, pool.RestartWorker(t.Context(), "job"))
 		synctest.Wait()
-		require.ErrorIs(t, pool.RestartWorker(within(t, time.Second), "job"), worker.ErrStopTimeout)
+		restarted := make(chan error, 1)
+		go func() { restarted <- pool.RestartWorker(t.Context(), "job") }()
+		synctest.Wait()
 		require.NoError(t, pool.Stop(), "the pool's stop wins over a restart that is under way")
+		require.ErrorIs(t, <-restarted, worker.ErrPoolNotStarted)
 		assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
 	})
 }

@@ -24,6 +24,7 @@ func TestUnregisterForgetsAWorker(t *testing.T) {
 		pool.Register(worker.NewWorkerRegistration(do("job", func(ctx context.Context) error { runs++; return block(ctx) })))
 		require.NoError(t, pool.Start(t.Context()))
 		synctest.Wait()
+		assert.Len(t, pool.Report().Workers, 2)
 		require.NoError(t, pool.Unregister(t.Context(), "job"))
 
 		_, err := pool.Registration("job")
@@ -40,6 +41,9 @@ func TestUnregisterForgetsAWorker(t *testing.T) {
 		assert.Equal(t, 1, runs, "not at the next Start")
 		require.NoError(t, pool.Add(worker.NewWorkerRegistration(do("job", block))), "its name is free")
 		require.NoError(t, pool.Stop())
+		require.NoError(t, pool.Add(worker.NewWorkerRegistration(do("idle", block))))
+		require.NoError(t, pool.Unregister(t.Context(), "idle"), "that was never started")
+		assert.Len(t, pool.Registrations(), 2)
 	})
 }
 

@@ -63,7 +63,7 @@ func TestPanicWithAValueThatContainsItself(t *testing.T) {
 	type node struct{ Next any }
 	ring := &node{}
 	ring.Next = ring
-	for _, value := range []any{loop, ring, []any{loop}} {
+	for _, value := range []any{loop, ring, []any{loop}, struct{ Loop any }{loop}} {
 		synctest.Test(t, func(t *testing.T) {
 			pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error { panic(value) })))
 			require.Error(t, pool.Run(t.Context()))

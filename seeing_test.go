@@ -179,6 +179,21 @@ func TestReportIsConsistent(t *testing.T) {
 	require.NoError(t, pool.Stop())
 }
 
+func TestReportHasThoseOfThePoolsInside(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := newPool(t, worker.WithWorker(do("inner", takes(time.Minute, nil))))
+		outer := newPool(t, worker.WithWorker(do("outer", func(ctx context.Context) error { return errors.Join(inner.Run(ctx), block(ctx)) })))
+		require.NoError(t, outer.Start(t.Context()))
+		synctest.Wait()
+		nested := outer.Report().Workers[0].Nested
+		require.Len(t, nested, 1)
+		assert.Equal(t, inner.Report(), nested[0])
+		time.Sleep(time.Hour)
+		assert.Empty(t, outer.Report().Workers[0].Nested, "it has stopped")
+		require.NoError(t, outer.Stop())
+	})
+}
+
 // checkConsistent compares the parts of a report that say the same.
 func checkConsistent(t *testing.T, w worker.WorkerReport) {
 	t.Helper()

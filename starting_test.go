@@ -332,6 +332,20 @@ func TestRegisterWithDependenciesOnARunningPool(t *testing.T) {
 	})
 }
 
+func TestDependencyThatHasFailedBefore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("one", panics), worker.WithReadiness(0)), worker.WithWorker(do("two", fail), worker.WithReadiness(0)))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		require.NoError(t, pool.Add(worker.NewWorkerRegistration(do("late", block), worker.WithDependsOn("one", "two"))))
+		synctest.Wait()
+		const text = "worker late: dependency one failed: worker one: recovered panic: ouch"
+		require.EqualError(t, execution(t, pool, "late").LastError(), text)
+		assert.Equal(t, text, pool.Report().Workers[0].LastError)
+		require.NoError(t, pool.Stop())
+	})
+}
+
 func TestBadDependencies(t *testing.T) {
 	on := worker.WithDependsOn
 	for want, options := range map[string][]worker.WorkerPoolOption{

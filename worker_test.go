@@ -265,6 +265,7 @@ func TestMetrics(t *testing.T) {
 func TestPanicError(t *testing.T) {
 	withError := &worker.PanicError{Value: io.EOF}
 	assert.Equal(t, "recovered panic: EOF", withError.Error())
+	assert.Equal(t, "recovered panic: {[1 2]}", (&worker.PanicError{Value: struct{ List []int }{[]int{1, 2}}}).Error())
 	require.ErrorIs(t, withError, io.EOF)
 	assert.NoError(t, errors.Unwrap(&worker.PanicError{Value: "text"}))
 }

@@ -122,5 +122,8 @@ func TestActionsByName(t *testing.T) {
 			synctest.Wait()
 			assert.Equal(t, worker.Stopped, pool.Executions()[name].Status(), name)
 		}
+		assert.Equal(t, http.StatusAccepted, post(t, mux, "/ops/workers/%ef%bf%bd/restart").Code, "as it is shown")
+		synctest.Wait()
+		assert.Equal(t, worker.Running, pool.Executions()["\xff"].Status())
 	})
 }

@@ -115,6 +115,20 @@ func TestReportWithoutStacksAndWithShortTexts(t *testing.T) {
 	})
 }
 
+func TestReportOfPoolsInsideIsCutLikewise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := newPool(t, do("fails", func(context.Context) error { panic(strings.Repeat("x", 1000)) }), do("runs", block))
+		h := started(t, newPool(t, do("outer", inner.Run)))
+
+		var got worker.PoolReport
+		require.NoError(t, json.Unmarshal(get(t, h, "/report?events=1&stack=false&text=10").Body.Bytes(), &got))
+		w := got.Workers[0].Nested[0].Workers[0]
+		assert.Len(t, w.Events, 1)
+		assert.Empty(t, w.LastStack)
+		assert.Equal(t, "xxxxxxxxxx…", w.LastError)
+	})
+}
+
 // The page reads worker by worker, so that a big report does not hold it up.
 func TestReportInLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
