@@ -22,13 +22,7 @@ func TestDeletedConsumerIsAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, js := connect(t, startServer(t).ClientURL())
 			consumer := newStream(t, js, jetstream.ConsumerConfig{})
-			handled := make(chan struct{}, 1)
-			_, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
-				handled <- struct{}{}
-				return nil
-			}))
-			publish(t, js, "jobs", "a")
-			receive(t, handled)
+			_, result := startAndHandle(t, js, consumer)
 			settled(t, consumer)
 			require.NoError(t, destroy(t.Context(), js))
 
@@ -62,13 +56,7 @@ func TestStreamDeletedUnderHandlersIsAnErrorAtOnce(t *testing.T) {
 func TestClosedConnectionIsAnError(t *testing.T) {
 	conn, js := connect(t, startServer(t).ClientURL())
 	consumer := newStream(t, js, jetstream.ConsumerConfig{})
-	handled := make(chan struct{}, 1)
-	_, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
-		handled <- struct{}{}
-		return nil
-	}))
-	publish(t, js, "jobs", "a")
-	receive(t, handled)
+	_, result := startAndHandle(t, js, consumer)
 
 	closeConn(conn)
 	assert.EqualError(t, receive(t, result), "consumer c of stream JOBS: nats: connection closed")
@@ -80,13 +68,7 @@ func TestConsumerDeletedWhileDisconnectedIsAnError(t *testing.T) {
 	port := portOf(t, first.ClientURL())
 	_, js := connect(t, first.ClientURL())
 	consumer := newStream(t, js, jetstream.ConsumerConfig{})
-	handled := make(chan struct{}, 1)
-	_, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
-		handled <- struct{}{}
-		return nil
-	}))
-	publish(t, js, "jobs", "a")
-	receive(t, handled)
+	_, result := startAndHandle(t, js, consumer)
 
 	stopServer(first)
 	second := runServer(t, t.TempDir(), port)

@@ -26,6 +26,21 @@ func start(tb testing.TB, ctx context.Context, w worker.Worker) (stop context.Ca
 	return stop, done
 }
 
+// startAndHandle starts a worker, and has it handle a message.
+func startAndHandle(tb testing.TB, js jetstream.JetStream, consumer jetstream.Consumer) (stop context.CancelFunc, result <-chan error) {
+	tb.Helper()
+
+	handled := make(chan struct{}, 1)
+	stop, result = start(tb, tb.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+		handled <- struct{}{}
+		return nil
+	}))
+	publish(tb, js, "jobs", "a")
+	receive(tb, handled)
+
+	return stop, result
+}
+
 func TestStopLetsHandlersFinishAndHandsBackTheRest(t *testing.T) {
 	const total, concurrency = 300, 4
 
@@ -210,13 +225,7 @@ func TestStopWhileDisconnected(t *testing.T) {
 func TestStopOfAnIdleWorkerIsImmediate(t *testing.T) {
 	_, js := connect(t, startServer(t).ClientURL())
 	consumer := newStream(t, js, jetstream.ConsumerConfig{})
-	handled := make(chan struct{}, 1)
-	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
-		handled <- struct{}{}
-		return nil
-	}))
-	publish(t, js, "jobs", "a")
-	receive(t, handled)
+	stop, result := startAndHandle(t, js, consumer)
 
 	stopped := time.Now()
 	stop()
