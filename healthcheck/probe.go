@@ -12,14 +12,14 @@ import (
 	"github.com/ankorstore/yokai/worker"
 )
 
-// The names of probes that were given no other.
+// The names of the probes, unless SetName sets another one.
 const (
 	DefaultProbeName          = "worker"
 	DefaultLivenessProbeName  = "worker-liveness"
 	DefaultReadinessProbeName = "worker-readiness"
 )
 
-// WorkerProbe is a [healthcheck.CheckerProbe] on all workers of a pool. It is safe for concurrent use, but for SetName.
+// WorkerProbe is a [healthcheck.CheckerProbe] on all workers of a pool. It is safe for concurrent use, except SetName.
 type WorkerProbe struct {
 	name string
 	pool *worker.WorkerPool
@@ -56,15 +56,15 @@ func (p *WorkerProbe) Check(context.Context) *healthcheck.CheckerProbeResult {
 	return healthcheck.NewCheckerProbeResult(success, message(statuses))
 }
 
-// WorkerLivenessProbe is a [healthcheck.CheckerProbe] that tells whether the process should go on. It is safe for concurrent use, but
-// for SetName.
+// WorkerLivenessProbe is a [healthcheck.CheckerProbe] that tells whether the process should go on. It is safe for concurrent use,
+// except SetName.
 type WorkerLivenessProbe struct {
 	name string
 	pool *worker.WorkerPool
 }
 
-// NewWorkerLivenessProbe returns a new [WorkerLivenessProbe] on a pool. It fails where [worker.WorkerPool.Health] says that the pool is
-// not live, and its message names the workers because of which it is not as [NewWorkerProbe]'s does.
+// NewWorkerLivenessProbe returns a new [WorkerLivenessProbe] on a pool. It fails while [worker.WorkerPool.Health] says that the
+// pool is not live. Its message then lists the workers that are the reason, in the form of [NewWorkerProbe].
 func NewWorkerLivenessProbe(pool *worker.WorkerPool) *WorkerLivenessProbe {
 	return &WorkerLivenessProbe{name: DefaultLivenessProbeName, pool: pool}
 }
@@ -95,15 +95,16 @@ func (p *WorkerLivenessProbe) Check(context.Context) *healthcheck.CheckerProbeRe
 	return healthcheck.NewCheckerProbeResult(health.Live, message(health.NotLive))
 }
 
-// WorkerReadinessProbe is a [healthcheck.CheckerProbe] that tells whether the process should get traffic. It is safe for concurrent use,
-// but for SetName.
+// WorkerReadinessProbe is a [healthcheck.CheckerProbe] that tells whether the process should get traffic. It is safe for concurrent
+// use, except SetName.
 type WorkerReadinessProbe struct {
 	name string
 	pool *worker.WorkerPool
 }
 
-// NewWorkerReadinessProbe returns a new [WorkerReadinessProbe] on a pool. It fails where [worker.WorkerPool.Health] says that the pool is
-// not ready: with the state of a pool that is not started as its message, or with the workers because of which it is not.
+// NewWorkerReadinessProbe returns a new [WorkerReadinessProbe] on a pool. It fails while [worker.WorkerPool.Health] says that the
+// pool is not ready. Its message then lists the workers that are the reason, in the form of [NewWorkerProbe]; for a pool that is
+// not started it is the pool's state, such as "pool: stopping".
 func NewWorkerReadinessProbe(pool *worker.WorkerPool) *WorkerReadinessProbe {
 	return &WorkerReadinessProbe{name: DefaultReadinessProbeName, pool: pool}
 }
@@ -120,8 +121,8 @@ func (p *WorkerReadinessProbe) SetName(name string) *WorkerReadinessProbe {
 	return p
 }
 
-// Failing returns the status of each worker that fails the probe, by name, and whether the probe succeeds: a pool that is not started
-// fails it though no worker does.
+// Failing returns the status of each worker that fails the probe, by name, and whether the probe succeeds. A pool that is not
+// started fails the probe even if no worker does.
 func (p *WorkerReadinessProbe) Failing() (workers map[string]worker.WorkerStatus, ok bool) {
 	health := p.pool.Health()
 

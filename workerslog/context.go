@@ -14,25 +14,25 @@ import (
 //
 // Each zerolog event becomes one record:
 //
-//   - Its level is the one of the same name, with trace, fatal and panic 4 beyond the next one: -8, 12 and 16. An event
-//     without a level (Log) is at [slog.LevelInfo].
+//   - Its level is slog's of the same name. Trace, fatal and panic, which slog does not have, are -8, 12 and 16. An event without a
+//     level (Log) is at [slog.LevelInfo].
 //   - Its time is the current one, by [zerolog.TimestampFunc]; or that of the event's own timestamp, if it has one, in the
 //     precision that [zerolog.TimeFieldFormat] leaves.
-//   - Its fields become attributes in their order. They went through JSON, so times and durations arrive as what zerolog
-//     writes for them, errors as their text. A number is an int64, a uint64 or a float64, whichever holds it exactly, else a
-//     [json.Number]; objects are groups, save in arrays, which are []any of such values and map[string]any. Of fields of one
-//     name the last one counts, in the place of the first. One that is named as a handler names what is its own, such as "msg",
-//     is an attribute of that name, as a [slog.Logger] makes it.
+//   - Its fields become attributes in their order. They went through JSON, so times and durations arrive as what zerolog writes for
+//     them, errors as their text. A number is an int64, a uint64 or a float64, whichever holds it exactly, else a [json.Number];
+//     objects are groups, save in arrays, which are []any of such values and map[string]any. Of several fields with one name the
+//     last one counts, in the place of the first. A field may have a name that handlers use themselves, such as "msg": it becomes
+//     an attribute of that name, as with a [slog.Logger].
 //   - It has no source position. [zerolog.Context.Caller] adds a field with it.
 //
-// The handler is asked by Enabled before an event is made; [zerolog.SetGlobalLevel] applies too. It is called with ctx, less its
-// cancellation: what a handler takes from an attempt's context has to be a field of the event, as the worker, the execution id, and
-// in a span the trace, are anyway.
+// The handler is asked by Enabled before an event is made; [zerolog.SetGlobalLevel] applies too. It is called with ctx without its
+// cancellation, and never with the context of an attempt. So what a handler would take from that must be a field of the event; the
+// worker, the execution id and, in a span, the trace are fields anyway.
 //
-// An error or a panic of the handler costs the record, and no more: [zerolog.ErrorHandler] is told of it, or standard error.
-// Like the handler the logger is safe for concurrent use. An event that is not valid JSON, for zerolog does not look at what
-// [zerolog.Event.RawJSON] is given, is the message as it is. So is every event of a program that was built with zerolog's tag
-// binary_log, which is for CBOR in place of JSON: such programs cannot use NewContext.
+// An error or a panic of the handler costs the record, and no more: [zerolog.ErrorHandler] is told of it, or standard error. Like
+// the handler the logger is safe for concurrent use. An event can be invalid JSON, since zerolog does not check what
+// [zerolog.Event.RawJSON] is given: its whole text is the message then. That is so for every event of a program that was built with
+// zerolog's tag binary_log, which writes CBOR in place of JSON: such programs cannot use NewContext.
 func NewContext(ctx context.Context, handler slog.Handler) context.Context {
 	mustNotBeNil(handler)
 	w := &writer{context.WithoutCancel(ctx), handler}

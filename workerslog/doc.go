@@ -6,7 +6,7 @@
 //
 //	err := pool.Run(workerslog.NewContext(ctx, handler))
 //
-// [NewContext] is the way in for the lines of the pool, which logs with zerolog: those of each transition, of a refused registration,
-// of a worker that returns late, of a listener that panics. The two functions are of use alone, too, and no field is there twice
-// where both are used.
+// [NewContext] is the way in for the lines of the pool, which logs with zerolog: those of each transition, of a refused
+// registration, of a worker that returns late, of a listener that panics. Each of the two functions is useful alone; where both are
+// used, no field appears twice.
 package workerslog

@@ -8,15 +8,15 @@ import (
 	"github.com/ankorstore/yokai/worker"
 )
 
-// NewHandler returns a handler that tells of which attempt a record is: if the record's context is that of an attempt, or derives
-// from it, it gets the attributes "worker" ([worker.LogRecordFieldWorkerName]) and "workerExecutionID"
+// NewHandler returns a handler that adds to a record which attempt it is of. If the record's context is that of an attempt, or
+// derives from it, the record gets the attributes "worker" ([worker.LogRecordFieldWorkerName]) and "workerExecutionID"
 // ([worker.LogRecordFieldWorkerExecutionId]), and goes to next. They come before the record's own attributes, at the top, whatever
 // group is open. So [slog.InfoContext] in a worker needs nothing but the worker's context. It panics if next is nil, as [slog.New]
 // does.
 //
-// One that is there already is not added: as an attribute of the record or of a logger's With, or a group, at the top each.
-// Records of other contexts go to next as they are. What has been added to the handler after a group was opened reaches next as
-// part of such a record, which is the same to each handler that keeps the rules of [slog.Handler].
+// An attribute is not added where its name is taken at the top already: by the record, by a logger's With, or by a group. Records
+// of other contexts go to next as they are. Attributes that a logger has added after a group was opened reach next as part of the
+// record, and not by its WithAttrs; to a handler that keeps the rules of [slog.Handler] that is the same.
 func NewHandler(next slog.Handler) slog.Handler {
 	mustNotBeNil(next)
 
