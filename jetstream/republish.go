@@ -30,11 +30,11 @@ const (
 // publishTimeout bounds the wait for the server's receipt of a copy, in which its handler's place is taken.
 const publishTimeout = 5 * time.Second
 
-// WithDeadLetters has a message that is terminated be published to a subject first, with the headers that begin with Worker-. Some
-// stream has to have that subject: a copy counts only once a stream has it. While there is none, the message is not terminated but
+// WithDeadLetters publishes each message to a subject before it is terminated, with the headers that begin with Worker-. A stream
+// must have that subject: a copy counts only once a stream has stored it. While there is none, the message is not terminated but
 // retried, as its deliveries allow, and after its last one it stays where it is, which the log and the metric unsettled tell. The
-// default, also for an empty subject, is to have none. A copy that is sent twice, since a receipt is lost, has the same Nats-Msg-Id,
-// so the stream drops the second one within its duplicate window.
+// default, also for an empty subject, is to have none. A copy that is sent twice, because a receipt was lost, has the same
+// Nats-Msg-Id, so the stream drops the second one within its duplicate window.
 //
 // A message whose replicas die in all of its deliveries is terminated by nobody and comes to no dead letters; the server tells of it in
 // its advisory MAX_DELIVERIES. It needs [WithJetStream] or [NewConsumerWorkerFromConfig]; without, it is an error of Run.
@@ -42,11 +42,11 @@ func WithDeadLetters(subject string) Option {
 	return func(s *settings) { s.deadLetters = subject }
 }
 
-// WithRescheduling has the server keep a message back that is retried after a delay as a scheduled message, and acks the original. So
-// it frees its place in MaxAckPending for healthy ones, while one that is nak'ed keeps it until it succeeds or is terminated. It is
-// published to prefix.CONSUMER.SEQUENCE.ATTEMPT, and from there by the server to its own subject. It comes to a later place in the
-// stream then, with a new sequence and the header [HeaderAttempts]; MaxDeliver bounds all attempts together. The default, also for
-// an empty prefix, is to nak.
+// WithRescheduling publishes a message that is retried after a delay as a scheduled message, which the server keeps until then, and
+// acks the original. So its place in MaxAckPending is free for healthy ones; a message that is nak'ed keeps its place until it
+// succeeds or is terminated. It is published to prefix.CONSUMER.SEQUENCE.ATTEMPT, and from there by the server to its own subject.
+// It comes to a later place in the stream then, with a new sequence and the header [HeaderAttempts]; MaxDeliver bounds all attempts
+// together. The default, also for an empty prefix, is to nak.
 //
 // The stream must have AllowMsgSchedules (server 2.12 and later) and the subjects prefix.>, and the consumer must not: it needs a filter
 // without them. Another consumer of the same subject gets the copy, too, so the stream should be for this one; and one with interest

@@ -69,7 +69,7 @@ func (c *configured) consumer(ctx context.Context) (jetstream.Consumer, error) {
 // same. What cannot be changed, such as a DeliverPolicy, is an error of Run.
 //
 // config must have a Durable, and give replicas that run at once the same values, since the last one to begin wins. Where its
-// PriorityPolicy is [jetstream.PriorityPolicyPinned] the worker is a singleton, as [NewSingletonWorker] says.
+// PriorityPolicy is [jetstream.PriorityPolicyPinned], the worker is a singleton as [NewSingletonWorker] makes one.
 //
 // js is also what [WithJetStream] would give. It must not be nil.
 func NewConsumerWorkerFromConfig(

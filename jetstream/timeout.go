@@ -19,8 +19,8 @@ const hungGrace = time.Second
 // 0, is no bound; less is an error of Run.
 //
 // A handler that has not returned a second later counts as hung. Its message is retried or terminated without it, by others or by
-// another handler of this worker; its place is not free before it returns, and the worker does not beat as long ([worker.Heartbeat]),
-// so that a pool with a heartbeat sees it as stuck.
+// another handler of this worker; its place is not free before it returns, and until then the worker does not beat
+// ([worker.Heartbeat]), so that a worker with a heartbeat counts as stuck.
 func WithMessageTimeout(d time.Duration) Option {
 	return func(s *settings) { s.messageTimeout = d }
 }

@@ -26,7 +26,8 @@
 //	server is silent for AckWait, or consumer gone ▶ cancelled, with ErrMessageLost as its cause
 //	replica dies ─────────────────────────────────▶ redelivered by the server after AckWait
 //
-// What a log line or a counter says of a message is what the server was told: a failure that could not be told is no termination.
+// A log line or a counter says of a message what the server was told: a message whose termination could not be told to the server
+// does not count as terminated.
 //
 // A message that is nak'ed keeps its place in MaxAckPending until it has succeeded or is terminated. So an outage of what the handlers
 // need fills all places with messages that wait, and one that fails for ever stops a singleton: give every consumer a MaxDeliver,
@@ -35,14 +36,15 @@
 // Delivery is at least once: a replica that dies between a handler's return and the server's receipt of the ack leaves a message
 // that is handled again. Handlers should therefore be idempotent.
 //
-// A server that restarts, or a new leader of the consumer, redelivers at once what is out and was published longer ago than AckWait:
-// its record of a delivery has the time of publication, until an in-progress signal puts that right. A worker gives the signal within
-// 100 milliseconds for a message that was published longer ago than AckWait/3, and a singleton at once. It does not handle again
-// what it holds or has handled within AckWait, at most the last 65,536, and acks it again where need be. Another replica cannot know;
-// so what one replica held at the restart, at most its concurrency and what it had prefetched, may be handled by another one, too.
+// A server that restarts, or a new leader of the consumer, redelivers at once each message that a replica holds and that was
+// published longer ago than AckWait: it takes the time of publication for the time of the delivery, until an in-progress signal
+// corrects that. A worker gives the signal within 100 milliseconds for a message that was published longer ago than AckWait/3, and
+// a singleton at once. A worker does not handle a message again that it holds or has handled within AckWait (it remembers the last
+// 65,536), and acks it again if necessary. Another replica cannot know that. So the messages that one replica held at the restart,
+// at most its concurrency and what it had prefetched, may be handled by another one, too.
 //
-// A message without a body but with a header Status is one that the client takes for a word of the server, and never hands out. The
-// worker looks whether its consumer is still there, logs it, and goes on. Such a message ends with its MaxDeliver.
+// The client takes a message that has no body but a header Status for an answer of the server itself, and never hands it out. The
+// worker then looks whether its consumer is still there, logs the message, and goes on. Such a message ends with its MaxDeliver.
 //
 // # Failures
 //
@@ -85,22 +87,22 @@ func newWorker(name string, source source, handle Handler, settings settings) *c
 // NewConsumerWorker returns a worker that pulls the messages of a consumer and calls handle for each of them.
 //
 // The consumer must acknowledge explicitly ([jetstream.AckExplicitPolicy]) and have an AckWait, as the server sets it by default.
-// Its MaxDeliver is the number of attempts that a message has. Its BackOff stands for AckWait as usual, and a failed message waits for
-// what a step has more than the first one at least, whatever [WithBackoff] says.
+// Its MaxDeliver is the number of attempts that a message has. Its BackOff takes the place of AckWait, as usual; a failed message
+// then waits at least for the difference between its step and the first one, whatever [WithBackoff] says.
 //
 // handle is called from up to [WithConcurrency] goroutines at once. It must not acknowledge the message in any way: its result
 // does, as the package comment says. Its context carries the worker's logger, ids and tracer, a span of its own that is linked to
-// the producer's trace context in the message's headers, and the producer's baggage. That context is not cancelled when the worker is told to stop, but
-// once the time of [WithDrainTimeout] has passed, with [ErrDrainTimeout] as its cause; once the message is likely to be with another
-// replica, with [ErrMessageLost]; and after [WithMessageTimeout].
+// the producer's trace context in the message's headers, and the producer's baggage. That context is not cancelled as soon as the
+// worker is told to stop. It is cancelled once the time of [WithDrainTimeout] has passed, with [ErrDrainTimeout] as its cause; once
+// another replica may have the message, with [ErrMessageLost]; and after the time of [WithMessageTimeout], with
+// [ErrMessageTimeout].
 //
-// Run blocks until its context is done, and then returns nil: it pulls no more, hands what no handler has begun back to the server
-// for other replicas at once, waits for the handlers, and hands back what they have not finished half a second after the drain time,
-// unless no replica would get it. A success after that still counts in a last delivery, and with [WithJetStream] in any. It does not
-// return while a handler still runs, so a handler that ignores its context delays it for as long; the pool's stop timeout reports
-// such a one.
-// Run returns an error, after the same orderly end, where the connection is closed for good, the consumer or its stream is deleted
-// or unknown, or the server goes on refusing to be pulled from.
+// Run blocks until its context is done, and then returns nil: it pulls no more, hands the messages that no handler has begun back
+// to the server at once, for other replicas, and waits for the handlers. What they have not finished half a second after the drain
+// time it hands back too, unless no replica would get it. A success after that still counts in a last delivery, and with
+// [WithJetStream] in any. It does not return while a handler still runs, so a handler that ignores its context delays it for as
+// long; the pool's stop timeout reports such a one. Run returns an error, after the same orderly end, where the connection is
+// closed for good, the consumer or its stream is deleted or unknown, or the server goes on refusing to be pulled from.
 //
 // Bad input is a permanent error ([worker.Permanent]) of Run, which names it: a nil consumer, a nil handler, an option that is out
 // of range, a consumer that has no AckWait, does not acknowledge explicitly, or has priority groups.
