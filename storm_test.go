@@ -144,7 +144,7 @@ func TestBoundedStopsOf10000HungWorkersEndInTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			release := make(chan struct{})
 			pool := manyHung(t, size(10_000), release)
-			late := leastOf(20, bound, func() time.Duration {
+			late := leastOf(100, bound, func() time.Duration {
 				lates := make(chan time.Duration, callers)
 				for range callers {
 					go func() {
@@ -211,7 +211,7 @@ func TestStopWorkerBeside50000OthersEndsInTime(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	tries := 0
-	late := leastOf(20, 20*time.Millisecond, func() time.Duration {
+	late := leastOf(100, 20*time.Millisecond, func() time.Duration {
 		tries++
 		return lateBy(t, 10*time.Millisecond, func(ctx context.Context) error { return pool.StopWorker(ctx, "worker-0") })
 	})
@@ -284,7 +284,7 @@ func TestNobodyWaitsForAReportOfManyWorkers(t *testing.T) {
 	}
 	require.NoError(t, pool.Start(t.Context()))
 	require.NoError(t, pool.WaitReady(t.Context()))
-	waited := leastOf(20, 20*time.Millisecond, func() time.Duration {
+	waited := leastOf(100, 20*time.Millisecond, func() time.Duration {
 		require.NoError(t, pool.RestartWorker(t.Context(), "worker-7"))
 		done := make(chan struct{})
 		go func() { defer close(done); _ = pool.Report() }()
