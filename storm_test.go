@@ -182,11 +182,11 @@ func TestBoundedStopOfOneHungAmong10000EndsInTime(t *testing.T) {
 		})
 		require.NotEmpty(t, stop.Workers)
 		assert.Equal(t, "worker-0", stop.Workers[0].Name)
-		if !raceEnabled { // with it, the stacks take longer than a stop may be late
-			assert.Contains(t, stop.Workers[0].Stack, "waitForRelease")
-		}
 		close(release)
 		require.NoError(t, pool.Stop())
+		if !raceEnabled && !strings.Contains(stop.Workers[0].Stack, "waitForRelease") {
+			return time.Hour // on a busy machine the stacks may take longer than a stop may be late, and with the race detector they do
+		}
 		return late
 	})
 	assert.Less(t, late, soon(50*time.Millisecond))
