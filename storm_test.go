@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -85,7 +86,8 @@ func TestHeartbeatStorm(t *testing.T) {
 			}
 			assert.Equal(t, n, countOf(pool, worker.Stuck), "96 of 10,000 after 25 s before")
 			assert.Len(t, pool.Health().NotLive, n)
-			assert.Contains(t, pool.Report().Workers[0].LastStack, "waitForRelease")
+			isLocated := func(w worker.WorkerReport) bool { return strings.Contains(w.LastStack, "waitForRelease") }
+			assert.True(t, slices.ContainsFunc(pool.Report().Workers, isLocated), "on a busy machine not all are")
 
 			close(release)
 			stopping := time.Now()
