@@ -61,7 +61,7 @@ func TestMistakesOfEmbeddedWorkers(t *testing.T) {
 	}
 
 	t.Run("nothing embedded", func(t *testing.T) {
-		for _, empty := range []worker.Worker{embeddedFunc{}, embeddedPeriodic{}, (*worker.FuncWorker)(nil), (*worker.PeriodicWorker)(nil)} {
+		for _, empty := range []worker.Worker{embeddedFunc{}, embeddedPeriodic{}, (*worker.FuncWorker)(nil), (*worker.PeriodicWorker)(nil), ownName{}, ownNamePeriodic{}} {
 			_, err := worker.NewDefaultWorkerPoolFactory().Create(worker.WithWorker(empty))
 			require.Error(t, err, "%T", empty)
 		}
@@ -79,6 +79,15 @@ func TestMistakesOfEmbeddedWorkers(t *testing.T) {
 		})
 	})
 }
+
+// ownName and ownNamePeriodic have a name where they embed nothing.
+type (
+	ownName         struct{ *worker.FuncWorker }
+	ownNamePeriodic struct{ *worker.PeriodicWorker }
+)
+
+func (ownName) Name() string         { return "job" }
+func (ownNamePeriodic) Name() string { return "job" }
 
 // objectError logs itself as an object, a password masked.
 type objectError struct{ code int }

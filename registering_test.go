@@ -114,6 +114,7 @@ func TestAddTellsWhatIsRefused(t *testing.T) {
 		require.NoError(t, pool.Start(t.Context()))
 		synctest.Wait()
 		require.EqualError(t, pool.Add(nil), "nil worker registration")
+		require.EqualError(t, pool.Add(&worker.WorkerRegistration{}), "nil worker")
 		require.EqualError(t, pool.Add(worker.NewWorkerRegistration(do("job", block))), "worker job is still running")
 		assert.Len(t, pool.Registrations(), 1)
 		require.NoError(t, pool.Stop())
