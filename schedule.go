@@ -72,7 +72,7 @@ func (s *supervisor) schedule() {
 func (s *supervisor) announceRun() {
 	s.next = (*supervisor).sleepScheduled
 	s.newRun = true
-	s.record(TransitionScheduled, &detail{text: s.due.Format(time.RFC3339Nano), due: s.due})
+	s.record(TransitionScheduled, &detail{text: s.due.Format(time.RFC3339Nano)})
 }
 
 func (s *supervisor) sleepScheduled() {
