@@ -188,20 +188,14 @@ func (g *generation) tellAllLocked() {
 	}
 }
 
-// patience is how long a stop or a report waits for the methods of Start's context and of its cause, which are a user's.
-const patience = 100 * time.Millisecond
-
 // causeText returns the text of the stop's cause, as a report keeps it. It is asked for once, and is empty
 // where it does not come.
 func (g *generation) causeText() string {
 	g.stop.asked.Do(func() {
-		said := make(chan struct{})
-		go func() {
-			defer close(said)
+		briefly(func() {
 			text := kept(textOf(g.stop.cause))
 			g.stop.text.Store(&text)
-		}()
-		await(said, patience)
+		})
 	})
 
 	if text := g.stop.text.Load(); text != nil {
@@ -215,16 +209,11 @@ func (g *generation) causeText() string {
 func (g *generation) finish() {
 	pprof.SetGoroutineLabels(context.Background()) // less those of the last worker, which launched it
 
-	detach := func() { _ = guard(func() { g.unwatch(); g.cancel(nil) }) }
+	detach := func() { g.unwatch(); g.cancel(nil) }
 	if g.startDone == nil { // then nothing of Start's context is called
 		detach()
 	} else {
-		detached := make(chan struct{})
-		go func() {
-			defer close(detached)
-			detach()
-		}()
-		await(detached, patience)
+		briefly(detach)
 	}
 
 	g.logEnd()
