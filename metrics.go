@@ -252,7 +252,11 @@ func (m *WorkerMetrics) expect(n int) {
 
 // join returns the series of a plan, whose gauges tell of it from now on.
 func (m *WorkerMetrics) join(member *plan) *workerSeries {
-	series := m.of(member.name)
+	label := Sanitize(member.name)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	series := m.ofLocked(label)
 	series.mu.Lock()
 	defer series.mu.Unlock()
 
@@ -287,14 +291,18 @@ func (m *WorkerMetrics) of(workerName string) *workerSeries {
 	series := m.series[label]
 	m.mu.RUnlock()
 
-	if series != nil {
-		return series
+	if series == nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		series = m.ofLocked(label)
 	}
 
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	return series
+}
 
-	if series = m.series[label]; series == nil {
+func (m *WorkerMetrics) ofLocked(label string) *workerSeries {
+	series := m.series[label]
+	if series == nil {
 		series = newWorkerSeries(m, label)
 		m.series[label] = series
 		m.sorted = nil
