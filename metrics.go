@@ -252,7 +252,12 @@ func (m *WorkerMetrics) expect(n int) {
 
 // join returns the series of a plan, whose gauges tell of it from now on.
 func (m *WorkerMetrics) join(member *plan) *workerSeries {
-	series := m.of(member.name)
+	label := Sanitize(member.name)
+
+	m.mu.Lock() // until it has joined, or the last one to leave would take the series along
+	defer m.mu.Unlock()
+
+	series := m.ofLocked(label)
 	series.mu.Lock()
 	defer series.mu.Unlock()
 
@@ -294,7 +299,12 @@ func (m *WorkerMetrics) of(workerName string) *workerSeries {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	if series = m.series[label]; series == nil {
+	return m.ofLocked(label)
+}
+
+func (m *WorkerMetrics) ofLocked(label string) *workerSeries {
+	series := m.series[label]
+	if series == nil {
 		series = newWorkerSeries(m, label)
 		m.series[label] = series
 		m.sorted = nil
