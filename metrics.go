@@ -280,6 +280,7 @@ func (m *WorkerMetrics) leave(member *plan) {
 	if label := series.label; empty && m.series[label] == series {
 		delete(m.series, label)
 		m.sorted = nil
+		series.durations.end() // first, or a scrape under way would make the histogram anew
 		m.durations().DeleteLabelValues(label)
 	}
 }

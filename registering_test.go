@@ -218,3 +218,27 @@ func TestMetricsOfWorkersThatComeWhileNamesakesGo(t *testing.T) {
 		assert.True(t, strings.HasSuffix(sample, " 4"), "a worker is not seen: %s", sample)
 	}
 }
+
+// TestUnregisterDuringAScrapeForgetsAWorker has a scrape begin before a worker is forgotten, and end after that.
+func TestUnregisterDuringAScrapeForgetsAWorker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("first", block)), worker.WithWorker(do("job", succeed)))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+
+		metrics := make(chan prometheus.Metric)
+		go func() {
+			defer close(metrics)
+			pool.Metrics().Collect(metrics)
+		}()
+		<-metrics // of the first worker
+		require.NoError(t, pool.Unregister(t.Context(), "job"))
+		for range metrics { // until the scrape has ended
+		}
+
+		registry := prometheus.NewRegistry()
+		require.NoError(t, pool.Metrics().Register(registry))
+		assert.NotContains(t, scrape(registry), `worker="job"`)
+		require.NoError(t, pool.Stop())
+	})
+}

@@ -258,6 +258,7 @@ type durations struct {
 	pending   []time.Duration
 	first     [1]time.Duration    // room for what most workers have
 	histogram prometheus.Observer // nil until it is made
+	ended     bool                // whether nothing is observed any more
 }
 
 // maxPending is how many observations take less room than a histogram.
@@ -286,7 +287,19 @@ func (d *durations) flush() {
 	}
 }
 
+// end has no histogram made any more.
+func (d *durations) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+
+	d.ended = true
+}
+
 func (d *durations) flushLocked() {
+	if d.ended {
+		d.pending = d.pending[:0]
+		return
+	}
 	if d.histogram == nil {
 		d.histogram = d.family().WithLabelValues(d.label)
 	}
