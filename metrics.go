@@ -59,6 +59,8 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 //   - worker_heartbeat_age_seconds, a gauge: how long ago a running attempt last beat, to a tenth of its heartbeat's timeout;
 //   - worker_heartbeat_timeout_seconds, a gauge: how long it may be silent, absent for a worker without a heartbeat;
 //   - worker_scheduled, a gauge: 1 for a worker with a schedule ([WithSchedule]), absent for any other;
+//   - worker_timed_out, a gauge: 1 while an attempt has timed out ([WithAttemptTimeout]) and has not returned, else 0, absent for a
+//     worker whose attempts are not bounded;
 //   - worker_panics_total, a counter of attempts that panicked;
 //   - worker_stop_timeouts_total, a counter of stops that gave up waiting for it;
 //   - worker_execution_duration_seconds, a histogram of how long attempts took, from 0.1 s to 1 day, with native buckets too.
@@ -90,6 +92,7 @@ type families struct {
 	heartbeatAge *prometheus.Desc
 	heartbeat    *prometheus.Desc
 	scheduled    *prometheus.Desc
+	timedOut     *prometheus.Desc
 	panics       *prometheus.Desc
 	stopTimeouts *prometheus.Desc
 	statuses     [len(statusLabels)]*dto.LabelPair
@@ -132,6 +135,7 @@ func newFamilies(namespace, subsystem string) *families {
 		heartbeatAge: desc("worker_heartbeat_age_seconds", "How long ago the running attempt last beat."),
 		heartbeat:    desc("worker_heartbeat_timeout_seconds", "How long the worker may be silent."),
 		scheduled:    desc("worker_scheduled", "Whether the worker runs by a schedule."),
+		timedOut:     desc("worker_timed_out", "Whether an attempt of the worker has timed out and has not returned."),
 		panics:       desc("worker_panics_total", "Total number of attempts that panicked."),
 		stopTimeouts: desc("worker_stop_timeouts_total", "Total number of stops that gave up waiting for the worker."),
 		workerLabel:  "worker",
@@ -182,7 +186,7 @@ func (m *WorkerMetrics) Describe(descs chan<- *prometheus.Desc) {
 
 	for _, desc := range []*prometheus.Desc{
 		m.executions, m.up, m.ready, m.stuck, m.gaveUp, m.failures, m.started, m.nextAttempt, m.lastSuccess, m.heartbeatAge,
-		m.heartbeat, m.scheduled, m.panics, m.stopTimeouts,
+		m.heartbeat, m.scheduled, m.timedOut, m.panics, m.stopTimeouts,
 	} {
 		descs <- desc
 	}
