@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -74,12 +75,17 @@ func (h *handler) serveAction(w http.ResponseWriter, r *http.Request, verb, show
 		refuse(w, r, http.StatusForbidden, err)
 		return
 	}
-	query, err := parseReportQuery(r.URL.Query())
+	values, err := url.ParseQuery(r.URL.RawQuery) // not to lose an instance that cannot be read
 	if err != nil {
 		refuse(w, r, http.StatusBadRequest, err)
 		return
 	}
-	if wanted := r.URL.Query().Get("instance"); wanted != "" && wanted != h.instance.ID {
+	query, err := parseReportQuery(values)
+	if err != nil {
+		refuse(w, r, http.StatusBadRequest, err)
+		return
+	}
+	if wanted := values.Get("instance"); wanted != "" && wanted != h.instance.ID {
 		refuse(w, r, http.StatusMisdirectedRequest, errors.New("this is another instance"))
 		return
 	}
