@@ -78,8 +78,9 @@
 // the Host header keeps out web pages that point a name of their own at it (DNS rebinding).
 //
 // With [WithControl], whoever can reach the handler can also stop each worker for good, until it is restarted or the process is, and
-// restart one again and again. That needs authentication in front of it. [http.CrossOriginProtection] keeps other web pages from
-// using the browser of someone who is signed in; it compares the Origin header with the host, so a proxy must pass the Host header on.
+// restart one again and again; the pool stops too where a worker with [worker.WithStopPoolOnFailure] fails of that. That needs
+// authentication in front of it. [http.CrossOriginProtection] keeps other web pages from using the browser of someone who is signed in;
+// it compares the Origin header with the host, so a proxy must pass the Host header on.
 //
 // # What it never does
 //
