@@ -59,6 +59,8 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 //   - worker_heartbeat_age_seconds, a gauge: how long ago a running attempt last beat, to a tenth of its heartbeat's timeout;
 //   - worker_heartbeat_timeout_seconds, a gauge: how long it may be silent, absent for a worker without a heartbeat;
 //   - worker_scheduled, a gauge: 1 for a worker with a schedule ([WithSchedule]), absent for any other;
+//   - worker_timed_out, a gauge: 1 while an attempt has timed out ([WithAttemptTimeout]) and has not returned, else 0, absent for a
+//     worker whose attempts are not bounded;
 //   - worker_panics_total, a counter of attempts that panicked;
 //   - worker_stop_timeouts_total, a counter of stops that gave up waiting for it;
 //   - worker_execution_duration_seconds, a histogram of how long attempts took, from 0.1 s to 1 day, with native buckets too.
@@ -90,6 +92,7 @@ type families struct {
 	heartbeatAge *prometheus.Desc
 	heartbeat    *prometheus.Desc
 	scheduled    *prometheus.Desc
+	timedOut     *prometheus.Desc
 	panics       *prometheus.Desc
 	stopTimeouts *prometheus.Desc
 	statuses     [len(statusLabels)]*dto.LabelPair
@@ -132,6 +135,7 @@ func newFamilies(namespace, subsystem string) *families {
 		heartbeatAge: desc("worker_heartbeat_age_seconds", "How long ago the running attempt last beat."),
 		heartbeat:    desc("worker_heartbeat_timeout_seconds", "How long the worker may be silent."),
 		scheduled:    desc("worker_scheduled", "Whether the worker runs by a schedule."),
+		timedOut:     desc("worker_timed_out", "Whether an attempt of the worker has timed out and has not returned."),
 		panics:       desc("worker_panics_total", "Total number of attempts that panicked."),
 		stopTimeouts: desc("worker_stop_timeouts_total", "Total number of stops that gave up waiting for the worker."),
 		workerLabel:  "worker",
@@ -182,7 +186,7 @@ func (m *WorkerMetrics) Describe(descs chan<- *prometheus.Desc) {
 
 	for _, desc := range []*prometheus.Desc{
 		m.executions, m.up, m.ready, m.stuck, m.gaveUp, m.failures, m.started, m.nextAttempt, m.lastSuccess, m.heartbeatAge,
-		m.heartbeat, m.scheduled, m.panics, m.stopTimeouts,
+		m.heartbeat, m.scheduled, m.timedOut, m.panics, m.stopTimeouts,
 	} {
 		descs <- desc
 	}
@@ -253,7 +257,8 @@ func (m *WorkerMetrics) expect(n int) {
 // join returns the series of a plan, whose gauges tell of it from now on.
 func (m *WorkerMetrics) join(member *plan) *workerSeries {
 	label := Sanitize(member.name)
-	m.mu.Lock()
+
+	m.mu.Lock() // until it has joined, or the last one to leave would take the series along
 	defer m.mu.Unlock()
 
 	series := m.ofLocked(label)
@@ -279,6 +284,7 @@ func (m *WorkerMetrics) leave(member *plan) {
 	if label := series.label; empty && m.series[label] == series {
 		delete(m.series, label)
 		m.sorted = nil
+		series.durations.end() // first, or a scrape under way would make the histogram anew
 		m.durations().DeleteLabelValues(label)
 	}
 }
@@ -291,13 +297,14 @@ func (m *WorkerMetrics) of(workerName string) *workerSeries {
 	series := m.series[label]
 	m.mu.RUnlock()
 
-	if series == nil {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		series = m.ofLocked(label)
+	if series != nil {
+		return series
 	}
 
-	return series
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	return m.ofLocked(label)
 }
 
 func (m *WorkerMetrics) ofLocked(label string) *workerSeries {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -48,6 +49,14 @@ func (c *calls) begin(now time.Time) {
 	c.n.Add(1)
 	c.last.Store(now.UnixNano())
 	c.next.Store(0)
+}
+
+// await notes when the next call is due: where nanoseconds cannot tell it, in 2262.
+func (c *calls) await(due time.Time) {
+	if last := time.Unix(0, math.MaxInt64); due.After(last) {
+		due = last
+	}
+	c.next.Store(due.UnixNano())
 }
 
 func timeOf(nanoseconds int64) time.Time {

@@ -59,9 +59,10 @@
 // # Control
 //
 // [WithControl] adds two routes that change something. They answer 202 with the worker's report at once, without waiting for what was
-// asked for: the report tells how it goes on. Others are refused: 403 to a page of another origin, 404 for a worker that is
-// not there, 409 unless the pool is started, 405 to any method but POST, and 421 where the query has an instance=ID that is not the
-// id of the one that answers. NAME is escaped as a segment of a path. The query may have what the report's may.
+// asked for: the report tells how it goes on. Others are refused: 400 for a query that cannot be read, 403 to a page of another
+// origin, 404 for a worker that is not there, 409 unless the pool is started, 405 to any method but POST, and 421 where the query has
+// an instance=ID that is not the id of the one that answers. NAME is escaped as a segment of a path. The query may have
+// what the report's may.
 //
 // Each action is told in the events of the worker, and logged with the logger of the request's context ([zerolog.Ctx]; a server sets it
 // with [http.Server.BaseContext] or a middleware): what was asked for, by whom, and what came of it. Whom means the remote address, and
@@ -77,8 +78,9 @@
 // the Host header keeps out web pages that point a name of their own at it (DNS rebinding).
 //
 // With [WithControl], whoever can reach the handler can also stop each worker for good, until it is restarted or the process is, and
-// restart one again and again. That needs authentication in front of it. [http.CrossOriginProtection] keeps other web pages from
-// using the browser of someone who is signed in; it compares the Origin header with the host, so a proxy must pass the Host header on.
+// restart one again and again; the pool stops too where a worker with [worker.WithStopPoolOnFailure] fails of that. That needs
+// authentication in front of it. [http.CrossOriginProtection] keeps other web pages from using the browser of someone who is signed in;
+// it compares the Origin header with the host, so a proxy must pass the Host header on.
 //
 // # What it never does
 //
