@@ -150,13 +150,19 @@ func (g *generation) expire() {
 		return
 	}
 	g.stop.err = err
-	close(g.expired)
 
-	for _, stuck := range err.Workers {
-		if s := g.supervisorOf(stuck.Name); s != nil {
-			s.logStraggler(stuck)
+	// First the log, since a main may end the process with the error; but nobody waits for a log writer that hangs.
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		for _, stuck := range err.Workers {
+			if s := g.supervisorOf(stuck.Name); s != nil {
+				s.logStraggler(stuck)
+			}
 		}
-	}
+	}()
+	await(logged, patience)
+	close(g.expired)
 }
 
 func (g *generation) supervisorOf(name string) *supervisor {
@@ -188,7 +194,7 @@ func (g *generation) tellAllLocked() {
 	}
 }
 
-// patience is how long a stop or a report waits for the methods of Start's context and of its cause, which are a user's.
+// patience is how long a stop or a report waits for what is a user's: the methods of Start's context and of its cause, the log writer.
 const patience = 100 * time.Millisecond
 
 // causeText returns the text of the stop's cause, as a report keeps it. It is asked for once, and is empty
