@@ -165,7 +165,8 @@ func newDurations(namespace, subsystem string) *prometheus.HistogramVec {
 var errMetrics = errors.New("metrics were not made by NewWorkerMetrics")
 
 // Register registers the [WorkerMetrics] against a [prometheus.Registry]. It returns the registry's own error, such as
-// [prometheus.AlreadyRegisteredError] where metrics of the same namespace and subsystem are registered already.
+// [prometheus.AlreadyRegisteredError] where metrics of the same namespace and subsystem are registered already. In a registry that has
+// a family of a service's own by one of the names, other than the counter's, it registers worker_executions_total alone.
 func (m *WorkerMetrics) Register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return errors.New("nil prometheus registry")
@@ -174,7 +175,12 @@ func (m *WorkerMetrics) Register(registry *prometheus.Registry) error {
 		return errMetrics
 	}
 
-	return registry.Register(m)
+	err := registry.Register(m)
+	if _, again := err.(prometheus.AlreadyRegisteredError); err == nil || again {
+		return err
+	}
+
+	return registry.Register(executionsAlone{m})
 }
 
 // Describe implements [prometheus.Collector]. Metrics that were not made by NewWorkerMetrics are refused by the registry.

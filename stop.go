@@ -150,8 +150,16 @@ func (g *generation) expire() {
 		return
 	}
 	g.stop.err = err
-	close(g.expired)
 
+	// First the log, since a main may end the process with the error. Nobody waits for a log writer that takes long.
+	await(launch(func() { g.logStragglers(err) }), logPatience)
+	close(g.expired)
+}
+
+// logPatience is by how much a stop may be late for the records of those who hang.
+const logPatience = 5 * time.Millisecond
+
+func (g *generation) logStragglers(err *StopError) {
 	for _, stuck := range err.Workers {
 		if s := g.supervisorOf(stuck.Name); s != nil {
 			s.logStraggler(stuck)
