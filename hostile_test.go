@@ -379,3 +379,24 @@ func TestCauseOfAStopThatPanicsWithItself(t *testing.T) {
 		assert.Contains(t, logs.lines()[2], `"cause":"*worker_test.selfPanickingError (panics when it is printed)"`)
 	})
 }
+
+// The cause of a stop is nobody's own: where its text does not come, no worker is held up by it.
+func TestCauseOfAStopWhoseTextBlocks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		var logs logBuffer
+		pool := newPool(t, worker.WithPoolLogs(), worker.WithGlobalStopTimeout(time.Minute), worker.WithWorker(do("a", block)),
+			worker.WithWorker(do("b", block)), worker.WithWorker(do("c", succeed), worker.WithDeferredStartThreshold(3600)))
+		ctx, cancel := context.WithCancelCause(logs.context())
+		require.NoError(t, pool.Start(ctx))
+		synctest.Wait()
+		cancel(errorFunc(func() string { <-release; return "" }))
+		require.NoError(t, pool.Stop())
+		assert.LessOrEqual(t, time.Since(start), time.Second)
+		for name, e := range pool.Executions() {
+			assert.Equal(t, worker.Stopped, e.Status(), name)
+		}
+		assert.Len(t, logs.lines(), 8, "none is lost")
+	})
+}

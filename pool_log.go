@@ -25,7 +25,7 @@ func (g *generation) logStart() {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		version = info.Main.Version
 	}
-	apart(func() { g.logger.Info().Int("workers", workers).Str("version", version).Msg("worker pool started") })
+	await(spawn(func() { g.logger.Info().Int("workers", workers).Str("version", version).Msg("worker pool started") }), patience)
 }
 
 // logEnd is called once all workers have ended.
@@ -35,7 +35,7 @@ func (g *generation) logEnd() {
 	}
 
 	g.pool.mu.Lock()
-	cause, ran, took := g.stop.cause, time.Since(g.startedAt), time.Since(g.stop.at)
+	ran, took := time.Since(g.startedAt), time.Since(g.stop.at)
 	var late []string
 	for _, s := range g.order {
 		if s.wasLate() {
@@ -44,11 +44,12 @@ func (g *generation) logEnd() {
 	}
 	g.pool.mu.Unlock()
 
-	apart(func() {
-		event := g.logger.Info().Str("cause", textOf(cause)).Str("ran", ran.String()).Str("took", took.String())
+	cause := g.causeText()
+	await(spawn(func() {
+		event := g.logger.Info().Str("cause", cause).Str("ran", ran.String()).Str("took", took.String())
 		if len(late) > 0 {
 			event.Str("late", strings.Join(late, ", "))
 		}
 		event.Msg("worker pool stopped")
-	})
+	}), patience)
 }

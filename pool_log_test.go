@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,4 +40,27 @@ func TestPoolLogsOfAWriterThatMisbehaves(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, pool.Stop())
 	})
+}
+
+// A writer that blocks holds up neither the workers, which have not begun to log, nor a stop, since all of them have ended.
+func TestPoolLogsOfAWriterThatBlocks(t *testing.T) {
+	for _, blocks := range []string{"worker pool started", "worker pool stopped"} {
+		t.Run(blocks, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				defer close(release)
+				pool := newPool(t, worker.WithPoolLogs(), worker.WithGlobalStopTimeout(time.Minute), worker.WithWorker(do("job", block)))
+				require.NoError(t, pool.Start(logging(t, func(line string) {
+					if strings.Contains(line, blocks) {
+						<-release
+					}
+				})))
+				time.Sleep(time.Second)
+				assert.Equal(t, worker.Running, execution(t, pool, "job").Status())
+				require.NoError(t, pool.Stop())
+				assert.Equal(t, worker.PoolStopped, pool.State())
+				assert.LessOrEqual(t, time.Since(start), 2*time.Second)
+			})
+		})
+	}
 }

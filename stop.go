@@ -27,8 +27,10 @@ type stopping struct {
 	finishing bool
 	err       error // set before expired is closed
 
-	asked sync.Once // for the text of the cause
-	text  atomic.Pointer[string]
+	asked   sync.Once // for the text of the cause, sets the two fields below
+	askedAt time.Time
+	said    <-chan struct{} // closed once the text is there, or will not come
+	text    atomic.Pointer[string]
 }
 
 // stage is all workers that stop together.
@@ -188,21 +190,23 @@ func (g *generation) tellAllLocked() {
 	}
 }
 
-// patience is how long a stop or a report waits for the methods of Start's context and of its cause, which are a user's.
+// patience is how long a stop or a report waits for the methods of Start's context and of its cause, and the pool for the writer of its
+// own start and end, all of which are a user's.
 const patience = 100 * time.Millisecond
 
-// causeText returns the text of the stop's cause, as a report keeps it. It is asked for once, and is empty
-// where it does not come.
+// causeText returns the text of the stop's cause. It is asked for once, and is empty where it does not come.
 func (g *generation) causeText() string {
+	if isPlain(g.stop.cause) {
+		return g.stop.cause.Error()
+	}
 	g.stop.asked.Do(func() {
-		said := make(chan struct{})
-		go func() {
-			defer close(said)
-			text := kept(textOf(g.stop.cause))
+		g.stop.askedAt = time.Now()
+		g.stop.said = spawn(func() {
+			text := textOf(g.stop.cause)
 			g.stop.text.Store(&text)
-		}()
-		await(said, patience)
+		})
 	})
+	await(g.stop.said, patience-time.Since(g.stop.askedAt)) // not in asked, whose lock a synctest bubble would not see
 
 	if text := g.stop.text.Load(); text != nil {
 		return *text
@@ -215,16 +219,11 @@ func (g *generation) causeText() string {
 func (g *generation) finish() {
 	pprof.SetGoroutineLabels(context.Background()) // less those of the last worker, which launched it
 
-	detach := func() { _ = guard(func() { g.unwatch(); g.cancel(nil) }) }
+	detach := func() { g.unwatch(); g.cancel(nil) }
 	if g.startDone == nil { // then nothing of Start's context is called
-		detach()
+		_ = guard(detach)
 	} else {
-		detached := make(chan struct{})
-		go func() {
-			defer close(detached)
-			detach()
-		}()
-		await(detached, patience)
+		await(spawn(detach), patience)
 	}
 
 	g.logEnd()

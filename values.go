@@ -97,6 +97,11 @@ func same(a, b error) (equal bool) {
 	return a == b
 }
 
+// isPlain reports whether err is one of errors.New, whose method is no user's.
+func isPlain(err error) bool {
+	return reflect.TypeOf(err) == reflect.TypeOf(ErrPoolStopped)
+}
+
 // guard runs user code, and returns its panic as an error. A Goexit in it ends the goroutine.
 func guard(f func()) (err error) {
 	defer func() {
