@@ -51,8 +51,8 @@ func (c *calls) begin(now time.Time) {
 	c.next.Store(0)
 }
 
-// await notes when the next call is due: where nanoseconds cannot tell it, in 2262.
-func (c *calls) await(due time.Time) {
+// expect notes when the next call is due: where nanoseconds cannot tell it, in 2262.
+func (c *calls) expect(due time.Time) {
 	if last := time.Unix(0, math.MaxInt64); due.After(last) {
 		due = last
 	}

@@ -27,8 +27,10 @@ type stopping struct {
 	finishing bool
 	err       error // set before expired is closed
 
-	asked sync.Once // for the text of the cause
-	text  atomic.Pointer[string]
+	asked   sync.Once // for the text of the cause, sets the two fields below
+	askedAt time.Time
+	said    <-chan struct{} // closed once the text is there, or will not come
+	text    atomic.Pointer[string]
 }
 
 // stage is all workers that stop together.
@@ -196,15 +198,19 @@ func (g *generation) tellAllLocked() {
 	}
 }
 
-// causeText returns the text of the stop's cause, as a report keeps it. It is asked for once, and is empty
-// where it does not come.
+// causeText returns the text of the stop's cause. It is asked for once, and is empty where it does not come.
 func (g *generation) causeText() string {
+	if isPlain(g.stop.cause) {
+		return g.stop.cause.Error()
+	}
 	g.stop.asked.Do(func() {
-		briefly(func() {
-			text := kept(textOf(g.stop.cause))
+		g.stop.askedAt = time.Now()
+		g.stop.said = launch(func() {
+			text := textOf(g.stop.cause)
 			g.stop.text.Store(&text)
 		})
 	})
+	await(g.stop.said, patience-time.Since(g.stop.askedAt)) // not in asked, whose lock a synctest bubble would not see
 
 	if text := g.stop.text.Load(); text != nil {
 		return *text
@@ -219,7 +225,7 @@ func (g *generation) finish() {
 
 	detach := func() { g.unwatch(); g.cancel(nil) }
 	if g.startDone == nil { // then nothing of Start's context is called
-		detach()
+		_ = guard(detach)
 	} else {
 		briefly(detach)
 	}
