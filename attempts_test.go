@@ -130,22 +130,6 @@ func TestEachRowOfTheTableSaysWhereItComesFrom(t *testing.T) {
 	assert.False(t, worker.TransitionSucceeded.MayComeFrom(worker.Waiting))
 }
 
-// timeoutMiddleware is the one of yokai's documentation: it does not wait for a Run that takes too long.
-func timeoutMiddleware(d time.Duration) worker.Middleware {
-	return middleware("timeout", func(ctx context.Context, next worker.HandlerFunc) error {
-		ctx, cancel := context.WithTimeout(ctx, d)
-		defer cancel()
-		done := make(chan error, 1)
-		go func() { done <- next(ctx) }()
-		select {
-		case err := <-done:
-			return err
-		case <-ctx.Done():
-			return errors.New("took too long")
-		}
-	})
-}
-
 func TestAttemptLastsUntilRunHasReturned(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var alive, most atomic.Int32

@@ -185,7 +185,6 @@ func TestAttemptTimeoutOfOneThatHangs(t *testing.T) {
 }
 
 func TestAttemptTimeoutAndStops(t *testing.T) {
-	slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Hour); return ctx.Err() }
 
 	for name, test := range map[string]struct {
 		stop   time.Duration
@@ -203,7 +202,7 @@ func TestAttemptTimeoutAndStops(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				e := script(t, test.stop, do("job", slow), worker.WithAttemptTimeout(time.Minute), worker.WithMaxExecutionsAttempts(5))
+				e := script(t, test.stop, do("job", drain(time.Hour)), worker.WithAttemptTimeout(time.Minute), worker.WithMaxExecutionsAttempts(5))
 				assert.Equal(t, test.events, timeline(e))
 				assert.Equal(t, test.status, e.Status())
 				assert.False(t, e.GaveUp())
@@ -218,6 +217,7 @@ func TestAttemptTimeoutAfterStartsDeadline(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("job", block), worker.WithAttemptTimeout(time.Hour)))
 		require.NoError(t, pool.Run(within(t, time.Minute)))
 		assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+		assert.Equal(t, "context deadline exceeded", pool.Report().Cause)
 	})
 }
 
@@ -275,9 +275,7 @@ func TestAttemptTimeoutCountsMiddlewares(t *testing.T) {
 }
 
 func TestRestartLimit(t *testing.T) {
-	// Fails every ten minutes, so a restart is at 10, 20, 30 and so on.
-	slowly := func(context.Context) error { time.Sleep(10 * time.Minute); return errors.New("boom") }
-
+	// It fails every ten minutes, so a restart is at 10, 20, 30 and so on.
 	for name, test := range map[string]struct {
 		n      int
 		within time.Duration
@@ -295,7 +293,7 @@ func TestRestartLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				e := script(t, 10_020*time.Minute+time.Second, do("job", slowly), worker.WithRestartLimit(test.n, test.within),
+				e := script(t, 10_020*time.Minute+time.Second, do("job", takes(10*time.Minute, errors.New("boom"))), worker.WithRestartLimit(test.n, test.within),
 					worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts), worker.WithBackoff(worker.ConstantBackoff(0)))
 				got := timeline(e)
 				if test.ends == 0 {
@@ -333,8 +331,7 @@ func TestRestartLimitWholeLog(t *testing.T) {
 // its attempts were.
 func TestRestartLimitGoesBesideHealthyAfter(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		healthy := func(context.Context) error { time.Sleep(2 * time.Minute); return errors.New("boom") }
-		e := script(t, time.Hour, do("job", healthy), worker.WithMaxExecutionsAttempts(2), worker.WithHealthyAfter(time.Minute),
+		e := script(t, time.Hour, do("job", takes(2*time.Minute, errors.New("boom"))), worker.WithMaxExecutionsAttempts(2), worker.WithHealthyAfter(time.Minute),
 			worker.WithRestartLimit(3, 10*time.Minute))
 		assert.Equal(t, 8*time.Minute, e.EndedAt().Sub(start))
 		assert.True(t, e.GaveUp())
@@ -394,11 +391,10 @@ func TestStopTimeoutLeavesLaterStagesTheirTime(t *testing.T) {
 		t.Run(by, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				release := make(chan struct{})
-				flush := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(5 * time.Second); return nil }
 				pool := newPool(t, worker.WithGlobalStopTimeout(10*time.Second),
 					worker.WithWorker(do("hung", deaf(release)), worker.WithStopTimeout(3*time.Second)),
 					worker.WithWorker(do("fine", block)),
-					worker.WithWorker(do("flusher", flush), worker.WithStopStage(1)))
+					worker.WithWorker(do("flusher", drain(5*time.Second)), worker.WithStopStage(1)))
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 
@@ -425,7 +421,7 @@ func TestStopTimeoutLeavesLaterStagesTheirTime(t *testing.T) {
 				assert.Equal(t, 10*time.Second, stop.Workers[0].Told)
 
 				flusher := execution(t, pool, "flusher")
-				assert.Equal(t, worker.Success, flusher.Status())
+				assert.Equal(t, worker.Stopped, flusher.Status())
 				assert.Equal(t, 68*time.Second, flusher.EndedAt().Sub(start), "told after 3 seconds, and has had its 5")
 				assert.Equal(t, time.Minute, execution(t, pool, "fine").EndedAt().Sub(start))
 				close(release)
@@ -438,8 +434,7 @@ func TestStopTimeoutLeavesLaterStagesTheirTime(t *testing.T) {
 // One that is overdue and ends in time is no error.
 func TestStopTimeoutOfOneThatEndsInTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(8 * time.Second); return nil }
-		pool := newPool(t, worker.WithGlobalStopTimeout(10*time.Second), worker.WithWorker(do("slow", slow), worker.WithStopTimeout(3*time.Second)),
+		pool := newPool(t, worker.WithGlobalStopTimeout(10*time.Second), worker.WithWorker(do("slow", drain(8*time.Second)), worker.WithStopTimeout(3*time.Second)),
 			worker.WithWorker(do("flusher", block), worker.WithStopStage(1)), worker.WithWorker(do("last", block), worker.WithStopStage(2)))
 		require.NoError(t, pool.Start(t.Context()))
 		synctest.Wait()
@@ -471,21 +466,14 @@ func TestStopTimeoutFreesDependencies(t *testing.T) {
 // The default and negative values hold the stop up for as long as the worker likes.
 func TestStopTimeoutOfNone(t *testing.T) {
 	for _, d := range []time.Duration{0, -1} {
-		bubbleOnce(t, func(t *testing.T) {
-			slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Hour); return nil }
-			pool := newPool(t, worker.WithWorker(do("slow", slow), worker.WithStopTimeout(d)), worker.WithWorker(do("flusher", block), worker.WithStopStage(1)))
+		synctest.Test(t, func(t *testing.T) {
+			pool := newPool(t, worker.WithWorker(do("slow", drain(time.Hour)), worker.WithStopTimeout(d)), worker.WithWorker(do("flusher", block), worker.WithStopStage(1)))
 			require.NoError(t, pool.Start(t.Context()))
 			synctest.Wait()
 			require.NoError(t, pool.Stop())
 			assert.Equal(t, time.Hour, execution(t, pool, "flusher").EndedAt().Sub(start))
 		})
 	}
-}
-
-// bubbleOnce is a bubble in the middle of a test.
-func bubbleOnce(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
 }
 
 func TestStopDelay(t *testing.T) {
@@ -541,9 +529,8 @@ func TestStopDelay(t *testing.T) {
 // From the begin of the stop the pool is not ready and nothing begins, though the workers go on.
 func TestStopDelayIsALameDuck(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		failing := func(context.Context) error { time.Sleep(time.Second); return errors.New("boom") }
 		pool := newPool(t, worker.WithGlobalStopDelay(5*time.Second), worker.WithWorker(do("server", block)),
-			worker.WithWorker(do("failing", failing), worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts), worker.WithBackoff(worker.ConstantBackoff(0))),
+			worker.WithWorker(do("failing", takes(time.Second, errors.New("boom"))), worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts), worker.WithBackoff(worker.ConstantBackoff(0))),
 			worker.WithWorker(do("scheduled", succeed), worker.WithSchedule(worker.Every(time.Hour))),
 			worker.WithWorker(do("deferred", succeed), worker.WithDeferredStartThreshold(3600)))
 		require.NoError(t, pool.Start(t.Context()))
@@ -633,7 +620,9 @@ func TestStopDelayDoesNotDelayStopWorker(t *testing.T) {
 
 func TestStopErrors(t *testing.T) {
 	closed := func(err error) bool { return errors.Is(err, http.ErrServerClosed) }
-	whenTold := func(err error) run { return func(ctx context.Context) error { <-ctx.Done(); return err } }
+	whenTold := func(err error) run {
+		return func(ctx context.Context) error { <-ctx.Done(); return fmt.Errorf("serving: %w", err) }
+	}
 
 	for name, test := range map[string]struct {
 		run     run
@@ -642,6 +631,7 @@ func TestStopErrors(t *testing.T) {
 		status  worker.WorkerStatus
 	}{
 		"its error":                 {whenTold(http.ErrServerClosed), []worker.WorkerExecutionOption{worker.WithStopErrors(closed)}, nil, worker.Stopped},
+		"without the option":        {whenTold(http.ErrServerClosed), nil, nil, worker.Error},
 		"another error":             {whenTold(io.EOF), []worker.WorkerExecutionOption{worker.WithStopErrors(closed)}, nil, worker.Error},
 		"its context's own":         {block, []worker.WorkerExecutionOption{worker.WithStopErrors(closed)}, nil, worker.Stopped},
 		"the global one":            {whenTold(http.ErrServerClosed), nil, closed, worker.Stopped},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"runtime/pprof"
 	"strconv"
 	"strings"
@@ -45,26 +44,7 @@ func TestDifference01FractionsOfASecondCount(t *testing.T) {
 
 func TestDifference02AStopInterruptsADeferral(t *testing.T) {
 	for name, threshold := range map[string]float64{"an hour": 3600, "huge": 1e300, "infinite": math.Inf(1)} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				ran := false
-				pool := newPool(t, worker.WithWorker(
-					do("job", func(context.Context) error { ran = true; return nil }),
-					worker.WithDeferredStartThreshold(threshold),
-				))
-				require.NoError(t, pool.Start(t.Context()))
-				time.Sleep(time.Minute)
-				require.NoError(t, pool.Stop())
-
-				assert.Equal(t, time.Minute, time.Since(start), "the stop was immediate")
-				assert.False(t, ran)
-				assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
-				assert.Equal(t, []string{
-					fmt.Sprintf("+0s id-1 deferring execution attempt for %g seconds", threshold),
-					"+1m0s id-1 stopping before first execution attempt",
-				}, timeline(execution(t, pool, "job")))
-			})
-		})
+		t.Run(name, func(t *testing.T) { bubble(t, stopWhileDeferred(threshold)) })
 	}
 }
 
@@ -73,12 +53,6 @@ type canceledError struct{}
 
 func (canceledError) Error() string        { return "request canceled" }
 func (canceledError) Is(target error) bool { return target == context.Canceled }
-
-// uncomparableErrors is an error that may not be compared, not even with itself.
-type uncomparableErrors []error
-
-func (uncomparableErrors) Error() string     { return "errors" }
-func (e uncomparableErrors) Unwrap() []error { return e }
 
 func TestDifference03AfterAStopNothingIsRestarted(t *testing.T) {
 	foreign := fmt.Errorf("a call timed out: %w", context.Canceled)
@@ -124,7 +98,7 @@ func TestDifference03AfterAStopNothingIsRestarted(t *testing.T) {
 			events: []string{"starting execution attempt 1/9", "stopping execution attempt 1/9 with error: errors", "skipping restart on cancellation"},
 		},
 		"nil": {
-			run:    func(ctx context.Context) error { <-ctx.Done(); return nil },
+			run:    untilTold,
 			status: worker.Success,
 			events: []string{"starting execution attempt 1/9", "stopping execution attempt 1/9 with success"},
 		},
@@ -204,50 +178,13 @@ func TestDifference03AfterAStopNothingIsRestarted(t *testing.T) {
 }
 
 func TestDifference04StopAndStartInAnyOrder(t *testing.T) {
-	t.Run("stop before start, twice, from many goroutines", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error {
-				<-ctx.Done()
-				time.Sleep(time.Second)
-				return nil
-			})))
-			require.NoError(t, pool.Stop())
-			require.NoError(t, pool.Start(t.Context()))
-			synctest.Wait()
-
-			var stops sync.WaitGroup
-			for range 100 {
-				stops.Go(func() {
-					assert.NoError(t, pool.Stop())
-					assert.Equal(t, worker.Success, execution(t, pool, "job").Status(), "each stop waited")
-				})
-			}
-			stops.Wait()
-			require.NoError(t, pool.Stop())
-			assert.Equal(t, time.Second, time.Since(start))
-		})
-	})
-
-	t.Run("start on a started pool", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			pool := newPool(t, worker.WithWorker(do("job", succeed)))
-			require.NoError(t, pool.Start(t.Context()))
-			synctest.Wait()
-			before := execution(t, pool, "job")
-
-			require.ErrorIs(t, pool.Start(t.Context()), worker.ErrPoolAlreadyStarted)
-			synctest.Wait()
-			assert.Same(t, before, execution(t, pool, "job"))
-			assert.Len(t, before.Events(), 2)
-			require.NoError(t, pool.Stop())
-		})
-	})
+	t.Run("stop before start, twice, from many goroutines", func(t *testing.T) { bubble(t, stopFromMany) })
+	t.Run("start on a started pool", func(t *testing.T) { bubble(t, startTwice) })
 
 	t.Run("start while stopping names who has not ended", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Minute); return nil }
 			pool := newPool(t,
-				worker.WithWorker(do("slow", slow)), worker.WithWorker(do("quick", block)), worker.WithWorker(do("slower", slow)),
+				worker.WithWorker(do("slow", drain(time.Minute))), worker.WithWorker(do("quick", block)), worker.WithWorker(do("slower", drain(time.Minute))),
 			)
 			require.NoError(t, pool.Start(t.Context()))
 			synctest.Wait()
@@ -312,7 +249,6 @@ func TestDifference06NothingRunsAfterStopAndNeverTwoAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var alive, most atomic.Int32
 		var contexts []context.Context
-		before := runtime.NumGoroutine()
 		pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error {
 			for _, earlier := range contexts {
 				assert.ErrorIs(t, earlier.Err(), context.Canceled, "the context of an earlier attempt is cancelled")
@@ -335,8 +271,6 @@ func TestDifference06NothingRunsAfterStopAndNeverTwoAtOnce(t *testing.T) {
 		events := execution(t, pool, "job").Events()
 		time.Sleep(time.Hour)
 		assert.Equal(t, events, execution(t, pool, "job").Events(), "nothing happens after Stop")
-		synctest.Wait()
-		assert.LessOrEqual(t, runtime.NumGoroutine()-before, 64, "no goroutine for each attempt")
 	})
 }
 
@@ -621,9 +555,3 @@ func TestDifference12WhereTheTracerProviderComesFrom(t *testing.T) {
 	}
 	assert.Equal(t, noop.NewTracerProvider(), worker.AnnotateTracerProvider(noop.NewTracerProvider()))
 }
-
-// namedWorker has a name of its own making.
-type namedWorker struct{ name func() string }
-
-func (w *namedWorker) Name() string              { return w.name() }
-func (w *namedWorker) Run(context.Context) error { return nil }

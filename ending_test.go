@@ -17,27 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// within is a context that is done after d.
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-
-	return ctx
-}
-
-// deaf ignores its context until release is closed.
-func deaf(release <-chan struct{}) run {
-	return func(context.Context) error {
-		waitForRelease(release)
-
-		return nil
-	}
-}
-
-// waitForRelease is where a deaf worker is found.
-func waitForRelease(release <-chan struct{}) { <-release }
-
 func TestShutdownNamesAndLocatesWhoHangs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var logs logBuffer
@@ -68,7 +47,7 @@ func TestShutdownNamesAndLocatesWhoHangs(t *testing.T) {
 		assert.Equal(t, `deaf "quoted"`, stuck.Name)
 		assert.Equal(t, worker.Running, stuck.Status)
 		assert.Equal(t, time.Hour+10*time.Second, stuck.Running)
-		assert.Regexp(t, `waitForRelease\+0x[0-9a-f]+\n\t.*/ending_test.go:\d+\n`, stuck.Stack)
+		assert.Regexp(t, `waitForRelease\+0x[0-9a-f]+\n\t.*/helper_worker_test.go:\d+\n`, stuck.Stack)
 		assert.NotContains(t, stuck.Stack, "waitInAChild")
 		assert.Contains(t, stop.Workers[1].Stack, "waitInAChild", "the goroutines that it started, too")
 
@@ -118,82 +97,12 @@ func TestGlobalStopTimeoutBoundsStopAndShutdown(t *testing.T) {
 	})
 }
 
-func TestShutdownFromInsideAWorkerReturnsAtItsDeadline(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var pool *worker.WorkerPool
-		pool = newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-			defer cancel()
-
-			return pool.Shutdown(ctx)
-		})), worker.WithWorker(do("other", block)))
-		err := pool.Run(t.Context())
-
-		var stop *worker.StopError
-		require.ErrorAs(t, err, &stop)
-		require.Len(t, stop.Workers, 1)
-		assert.Equal(t, "job", stop.Workers[0].Name)
-		assert.Contains(t, stop.Workers[0].Stack, "Shutdown")
-		assert.Equal(t, time.Minute, time.Since(start))
-		assert.Equal(t, worker.Stopped, execution(t, pool, "other").Status())
-	})
-}
-
-// TestShutdownWith10000WorkersReturnsSoonAfterItsDeadline is in real time: that the answer is quick is the point. The machine may
-// be busy with something else meanwhile, so one of several tries will do; and the race detector takes its own time.
-func TestShutdownWith10000WorkersReturnsSoonAfterItsDeadline(t *testing.T) {
-	soon := 50 * time.Millisecond
-	if raceEnabled {
-		soon = 5 * time.Second
-	}
-
-	var late time.Duration
-	for range 10 {
-		if late = lateShutdown(t, 10_000); late < soon {
-			break
-		}
-	}
-	assert.Less(t, late, soon)
-}
-
-// lateShutdown stops a pool of n workers and one that hangs, and returns how long after the deadline.
-func lateShutdown(t *testing.T, n int) time.Duration {
-	t.Helper()
-	release := make(chan struct{})
-	pool := newPool(t, worker.WithGenerator(nil), worker.WithWorker(do("deaf", deaf(release))))
-	for i := range n {
-		pool.Register(worker.NewWorkerRegistration(do(fmt.Sprintf("worker-%d", i), block)))
-	}
-	require.NoError(t, pool.Start(context.Background()))
-	require.NoError(t, pool.WaitReady(context.Background()))
-
-	deadline := time.Now().Add(500 * time.Millisecond)
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
-	defer cancel()
-	var stop *worker.StopError
-	require.ErrorAs(t, pool.Shutdown(ctx), &stop)
-	late := time.Since(deadline)
-
-	require.NotEmpty(t, stop.Workers)
-	assert.Equal(t, "deaf", stop.Workers[0].Name)
-	if !raceEnabled { // with it, the stacks of so many take longer than a stop may be late
-		assert.Contains(t, stop.Workers[0].Stack, "waitForRelease")
-	}
-	close(release)
-	require.NoError(t, pool.Stop())
-
-	return late
-}
-
 func TestWaitJoinsTheErrorsInRegistrationOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		after := func(d time.Duration, err error) run {
-			return func(context.Context) error { time.Sleep(d); return err }
-		}
 		pool := newPool(t,
-			worker.WithWorker(do("slow", after(time.Hour, io.EOF))),
-			worker.WithWorker(do("fine", after(time.Minute, nil))),
-			worker.WithWorker(do("quick", after(time.Second, io.ErrUnexpectedEOF))),
+			worker.WithWorker(do("slow", takes(time.Hour, io.EOF))),
+			worker.WithWorker(do("fine", takes(time.Minute, nil))),
+			worker.WithWorker(do("quick", takes(time.Second, io.ErrUnexpectedEOF))),
 		)
 		require.NoError(t, pool.Wait(t.Context()), "before Start")
 		require.NoError(t, pool.Start(t.Context()))
@@ -202,7 +111,7 @@ func TestWaitJoinsTheErrorsInRegistrationOrder(t *testing.T) {
 		assert.Equal(t, time.Minute, time.Since(start))
 		go func() {
 			time.Sleep(30 * time.Minute)
-			pool.Register(worker.NewWorkerRegistration(do("later", after(time.Hour, io.ErrClosedPipe))))
+			pool.Register(worker.NewWorkerRegistration(do("later", takes(time.Hour, io.ErrClosedPipe))))
 		}()
 
 		err := pool.Wait(context.Background())
@@ -238,7 +147,7 @@ func TestRun(t *testing.T) {
 	}{
 		"no workers":                     {},
 		"all succeed":                    {runs: []run{succeed, succeed}},
-		"one fails, another runs on":     {runs: []run{fail, func(context.Context) error { time.Sleep(time.Hour); return nil }}, err: "worker 0: boom", took: time.Hour},
+		"one fails, another runs on":     {runs: []run{fail, takes(time.Hour, nil)}, err: "worker 0: boom", took: time.Hour},
 		"cancelled, all clean":           {runs: []run{block, block}, cancel: true, took: time.Minute},
 		"cancelled, one fails meanwhile": {runs: []run{block, failLate}, cancel: true, err: "worker 1: boom", took: time.Minute},
 	}
@@ -267,8 +176,6 @@ func TestRun(t *testing.T) {
 
 	t.Run("errors of Start", func(t *testing.T) {
 		require.EqualError(t, newPool(t).Register(nil).Run(t.Context()), "nil worker registration")
-		var none context.Context
-		require.EqualError(t, newPool(t).Run(none), "nil context")
 	})
 
 	t.Run("with a straggler", func(t *testing.T) {
@@ -373,7 +280,7 @@ func TestStopPoolOnFailure(t *testing.T) {
 
 func TestStopStages(t *testing.T) {
 	// Each stops a second after it was told to.
-	slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return ctx.Err() }
+	slow := drain(time.Second)
 	create := func(t *testing.T) *worker.WorkerPool {
 		return newPool(t, worker.WithWorker(do("flusher", slow), worker.WithStopStage(20)),
 			worker.WithWorker(do("producer", slow), worker.WithStopStage(-10)),
@@ -417,6 +324,9 @@ func TestStopStages(t *testing.T) {
 			time.Sleep(time.Minute)
 			err := pool.Shutdown(within(t, 10*time.Second))
 			require.EqualError(t, err, "stop timed out: still running: flusher (running for 1m10s), consumer (running for 1m10s)")
+			var stop *worker.StopError
+			require.ErrorAs(t, err, &stop)
+			assert.Equal(t, []time.Duration{0, 9 * time.Second}, []time.Duration{stop.Workers[0].Told, stop.Workers[1].Told}, "only now, and in its turn")
 			time.Sleep(time.Minute)
 			assert.Equal(t, worker.Stopped, execution(t, pool, "flusher").Status(), "all were cancelled at the deadline")
 			close(release)
@@ -428,10 +338,10 @@ func TestStopStages(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			later := worker.WithStopStage(1)
 			pool := newPool(t, worker.WithGenerator(generatorFunc(func() string { return "id" })),
-				worker.WithWorker(do("producer", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(10 * time.Second); return nil })),
+				worker.WithWorker(do("producer", drain(10*time.Second))),
 				worker.WithWorker(do("deferred", block), later, worker.WithDeferredStartThreshold(5)),
 				worker.WithWorker(do("waiting", fail), later, worker.WithMaxExecutionsAttempts(9), worker.WithBackoff(worker.ConstantBackoff(4*time.Second))),
-				worker.WithWorker(do("failing", func(context.Context) error { time.Sleep(3 * time.Second); return io.EOF }), later, worker.WithMaxExecutionsAttempts(9)),
+				worker.WithWorker(do("failing", takes(3*time.Second, io.EOF)), later, worker.WithMaxExecutionsAttempts(9)),
 				worker.WithWorker(do("consumer", slow), later))
 			require.NoError(t, pool.Start(t.Context()))
 			time.Sleep(time.Second)
@@ -553,20 +463,6 @@ func TestStopWorkerAndRestartWorker(t *testing.T) {
 			require.NoError(t, pool.Stop())
 		})
 	})
-
-	t.Run("while the pool stops", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return nil })))
-			require.NoError(t, pool.Start(t.Context()))
-			synctest.Wait()
-			go func() { assert.NoError(t, pool.Stop()) }()
-			synctest.Wait()
-			require.ErrorIs(t, pool.RestartWorker(t.Context(), "job"), worker.ErrPoolNotStarted)
-			assert.Equal(t, worker.Running, execution(t, pool, "job").Status())
-			assert.Zero(t, time.Since(start), "at once, and nothing was done")
-			require.NoError(t, pool.Stop())
-		})
-	})
 }
 
 // Whoever sees the end of Start's context in a worker sees a pool that is stopping, though nobody has called Stop.
@@ -682,10 +578,13 @@ func TestNilContexts(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("job", succeed)))
 	var none context.Context
 	for _, err := range []error{
-		pool.Shutdown(none), pool.Wait(none), pool.StopWorker(none, "job"), pool.RestartWorker(none, "job"),
+		pool.Start(none), pool.Run(none), pool.WaitReady(none), pool.Wait(none), pool.Shutdown(none),
+		pool.StopWorker(none, "job"), pool.RestartWorker(none, "job"), pool.Unregister(none, "job"),
 	} {
 		require.EqualError(t, err, "nil context")
 	}
+	assert.Empty(t, pool.Executions())
+	assert.Len(t, pool.Registrations(), 1)
 }
 
 // The profiler labels of a worker's goroutine: its own, those of the context of Start, and the same in its context.

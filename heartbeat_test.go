@@ -96,8 +96,8 @@ func TestStuckToTheEndIsAFailure(t *testing.T) {
 		run     run
 		outcome string
 	}{
-		"nil":    {func(context.Context) error { time.Sleep(time.Minute); return nil }, "with error: heartbeat missed"},
-		"error":  {func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") }, "with error: heartbeat missed: boom"},
+		"nil":    {takes(time.Minute, nil), "with error: heartbeat missed"},
+		"error":  {takes(time.Minute, errors.New("boom")), "with error: heartbeat missed: boom"},
 		"panic":  {func(context.Context) error { time.Sleep(time.Minute); panic("ouch") }, "with recovered panic: ouch"},
 		"Goexit": {func(context.Context) error { time.Sleep(time.Minute); runtime.Goexit(); return nil }, "with runtime.Goexit"},
 	} {
@@ -155,7 +155,7 @@ func TestHeartbeatIsWatchedWhileStopping(t *testing.T) {
 	})
 }
 
-func TestHeartbeatOfManyAtOnceIsShared(t *testing.T) {
+func TestEachThatMissesItsHeartbeatHasAStack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var logs logBuffer

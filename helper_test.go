@@ -3,9 +3,12 @@ package worker_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -26,39 +29,6 @@ func TestMain(m *testing.M) {
 
 // start is the time at which every synctest bubble begins.
 var start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// funcWorker is a worker of a name and a function.
-type funcWorker struct {
-	name string
-	run  func(ctx context.Context) error
-}
-
-func (w *funcWorker) Name() string                  { return w.name }
-func (w *funcWorker) Run(ctx context.Context) error { return w.run(ctx) }
-
-// do makes a worker.
-func do(name string, run func(ctx context.Context) error) worker.Worker {
-	return &funcWorker{name, run}
-}
-
-// block runs until it is cancelled.
-func block(ctx context.Context) error {
-	<-ctx.Done()
-
-	return ctx.Err()
-}
-
-// inOrder makes a worker whose attempts run one function each; the last one stands for all that follow.
-func inOrder(name string, runs ...func(ctx context.Context) error) worker.Worker {
-	attempt := 0
-
-	return do(name, func(ctx context.Context) error {
-		run := runs[min(attempt, len(runs)-1)]
-		attempt++
-
-		return run(ctx)
-	})
-}
 
 // sequence generates the ids id-1, id-2 and so on.
 type sequence struct {
@@ -187,4 +157,87 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, f)
+}
+
+// within is a context that is done after d.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+
+	return ctx
+}
+
+// script runs one worker for a time and returns all that happened to it.
+func script(t *testing.T, d time.Duration, run worker.Worker, options ...worker.WorkerExecutionOption) *worker.WorkerExecution {
+	t.Helper()
+	pool := newPool(t, worker.WithWorker(run, options...))
+	require.NoError(t, pool.Start(t.Context()))
+	time.Sleep(d)
+	require.NoError(t, pool.Stop())
+
+	return execution(t, pool, "job")
+}
+
+// separate returns the errors that others are joined of.
+func separate(err error) (all []error) {
+	_, stop := err.(*worker.StopError)
+	if _, dependent := err.(*worker.DependencyError); dependent {
+		return []error{err}
+	}
+	if _, failed := err.(*worker.WorkerError); failed {
+		return []error{err}
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case stop, !ok:
+		return []error{err}
+	}
+	for _, part := range joined.Unwrap() {
+		all = append(all, separate(part)...)
+	}
+
+	return all
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+
+	return string(content)
+}
+
+// update is the flag of tests that compare a file.
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// heap returns how many bytes are in use once everything is collected that can be.
+func heap() int64 {
+	var stats runtime.MemStats
+	for range 3 {
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&stats)
+
+	return int64(stats.HeapAlloc)
+}
+
+// size is how many there are of something, fewer with the race detector, which takes its time, and memory for each goroutine ever.
+func size(n int) int {
+	if raceEnabled {
+		return n / 20
+	}
+
+	return n
+}
+
+// soon is how late something may be on a busy machine.
+func soon(d time.Duration) time.Duration {
+	if raceEnabled {
+		return 50 * d
+	}
+
+	return d
 }

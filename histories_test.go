@@ -20,21 +20,6 @@ import (
 // that a pool of workers could have as well. They are written from what went wrong there, not from their tests. Where a test of
 // another file shows it already, docs/reliability.md names that one.
 
-// TestHistoryStopRightAfterStart: suture stopped before its services had begun, and waited for ones that were never told.
-func TestHistoryStopRightAfterStart(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("running", block)), worker.WithWorker(do("deferred", block), worker.WithDeferredStartThreshold(3600)))
-		for range 100 {
-			require.NoError(t, pool.Start(t.Context()))
-			synctest.Wait()
-			require.NoError(t, pool.Stop())
-			assert.Equal(t, worker.Stopped, execution(t, pool, "running").Status())
-			assert.Equal(t, worker.Stopped, execution(t, pool, "deferred").Status())
-		}
-		assert.Zero(t, time.Since(start))
-	})
-}
-
 // TestHistoryContextDoneBeforeStart: controller-runtime and suture hung, or leaked, where their context was done from the beginning.
 func TestHistoryContextDoneBeforeStart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -43,6 +28,9 @@ func TestHistoryContextDoneBeforeStart(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("a", block)), worker.WithWorker(do("b", block), worker.WithStopStage(3)))
 		for range 10 {
 			require.NoError(t, pool.Run(ctx))
+		}
+		for _, e := range pool.Executions() {
+			assert.Equal(t, []string{"stopping before first execution attempt"}, messages(e))
 		}
 		assert.Equal(t, worker.PoolStopped, pool.Report().State)
 	})
@@ -53,8 +41,7 @@ func TestHistoryContextDoneBeforeStart(t *testing.T) {
 func TestHistoryAddWhileStopping(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		late := atomic.Int32{}
-		slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return nil }
-		pool := newPool(t, worker.WithWorker(do("slow", slow)))
+		pool := newPool(t, worker.WithWorker(do("slow", drain(time.Second))))
 		require.NoError(t, pool.Start(t.Context()))
 
 		var adders sync.WaitGroup
@@ -176,21 +163,6 @@ func TestHistoryStopOfAWorkerThatPanics(t *testing.T) {
 	}
 }
 
-// TestHistoryStopDuringABackoff: a suture supervisor in its backoff did not hear that it should stop.
-func TestHistoryStopDuringABackoff(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("job", panics), worker.WithMaxExecutionsAttempts(9), worker.WithBackoff(worker.ConstantBackoff(time.Hour))))
-		for _, stop := range []func() error{pool.Stop, func() error { return pool.StopWorker(t.Context(), "job") }} {
-			require.NoError(t, pool.Start(t.Context()))
-			time.Sleep(time.Minute)
-			require.NoError(t, stop())
-			assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
-			require.NoError(t, pool.Stop())
-		}
-		assert.Equal(t, 2*time.Minute, time.Since(start))
-	})
-}
-
 // TestHistoryRemoveTwice: suture's Remove of a service that had ended, or had been removed, blocked or failed.
 func TestHistoryRemoveTwice(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -206,19 +178,6 @@ func TestHistoryRemoveTwice(t *testing.T) {
 		stops.Wait()
 		require.NoError(t, pool.Stop())
 		require.NoError(t, pool.StopWorker(t.Context(), "running"), "after the stop")
-	})
-}
-
-// TestHistoryStopIsNotAFailure: suture counted, backed off and logged the end of services that were stopped and said so with their
-// context's error; controller-runtime returned it from Start.
-func TestHistoryStopIsNotAFailure(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("job", block)))
-		require.NoError(t, pool.Run(within(t, time.Minute)))
-		assert.NoError(t, execution(t, pool, "job").LastError())
-		assert.Equal(t, []string{
-			`worker_executions_total{status="started",worker="job"} 1`, `worker_executions_total{status="stopped",worker="job"} 1`,
-		}, executionsText(t, pool))
 	})
 }
 

@@ -165,7 +165,7 @@ func TestReportOfACauseThatMisbehaves(t *testing.T) {
 				}
 				pool := newPool(t)
 				for i := range 10 {
-					pool.Register(worker.NewWorkerRegistration(drain(fmt.Sprint(i), time.Minute)))
+					pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), drain(time.Minute))))
 				}
 				ctx, cancel := context.WithCancelCause(t.Context())
 				require.NoError(t, pool.Start(ctx))

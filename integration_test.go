@@ -268,7 +268,7 @@ func TestServiceThatHasAFamilyOfANewNameKeepsIt(t *testing.T) {
 	require.ErrorContains(t, worker.NewWorkerMetrics("", "").Register(taken), `"worker_executions_total"`)
 }
 
-func TestWorkersOfEqualSanitizedNamesShareTheirGauges(t *testing.T) {
+func TestWorkersOfOneLabelShareTheirSeries(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t,
 			worker.WithWorker(do("Mail Sender", block)), worker.WithWorker(do("mail-sender", block)),
@@ -288,6 +288,10 @@ func TestWorkersOfEqualSanitizedNamesShareTheirGauges(t *testing.T) {
 		gauge("worker_gave_up", 1)
 		gauge("worker_consecutive_failures", 3)
 		gauge("worker_ready", 0)
+		assert.Equal(t, []string{
+			`worker_executions_total{status="error",worker="mail_sender"} 3`, `worker_executions_total{status="restarted",worker="mail_sender"} 2`,
+			`worker_executions_total{status="started",worker="mail_sender"} 6`,
+		}, executionsText(t, pool))
 		require.NoError(t, pool.Unregister(t.Context(), "mail sender"))
 		gauge("worker_consecutive_failures", 0)
 		gauge("worker_up", 2)

@@ -1,10 +1,7 @@
 package worker_test
 
 import (
-	"context"
-	"errors"
 	"regexp"
-	"runtime"
 	"testing"
 	"time"
 
@@ -12,20 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-type run = func(ctx context.Context) error
-
-func succeed(context.Context) error { return nil }
-func fail(context.Context) error    { return errors.New("boom") }
-func panics(context.Context) error  { panic("ouch") }
-func goexits(context.Context) error { runtime.Goexit(); return nil }
-
-// failLate ignores the cancellation of its context, and then fails with an error of its own.
-func failLate(ctx context.Context) error {
-	<-ctx.Done()
-
-	return errors.New("boom")
-}
 
 // stackField matches the value of the field "stack", which differs from run to run.
 var stackField = regexp.MustCompile(`"stack":"goroutine [^"]*"`)

@@ -17,6 +17,10 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
+// What was seen in a world is compared here, once everything has ended: the log, the events, the report and the samples with the lives
+// that the listener was told of, and these with the workers' own notes. Before that, epilogue starts the pool once more and uses it from
+// one goroutine, so that there is one right answer to everything.
+
 // check checks all that must hold once everything has ended.
 func (w *world) check() {
 	lives := w.lives()

@@ -11,6 +11,9 @@ import (
 	"github.com/ankorstore/yokai/worker"
 )
 
+// The grammar says which transition may follow which. A life is one execution as the reference sees it: add takes the next transition,
+// refuses one that the grammar, the plan or the clock do not allow, and keeps what the report must say after it.
+
 // keeps stands for the status that a worker has already.
 const keeps worker.WorkerStatus = -1
 

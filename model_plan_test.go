@@ -13,6 +13,10 @@ import (
 	"github.com/ankorstore/yokai/worker"
 )
 
+// The plan of a sequence is drawn first, and whole: the pool's options, its workers with what each of their attempts does, and what each
+// actor calls. So a seed tells all, and a failure prints its plan. A quirk is a misbehaviour that strikes at some call of what the pool
+// asks a user's code for.
+
 // choices is where the random decisions of a sequence come from: it returns a number from 0 to n-1.
 type choices func(n int) int
 

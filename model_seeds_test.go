@@ -38,23 +38,6 @@ func TestShutdownInAListenerThatIsToldOfALateReturn(t *testing.T) {
 	})
 }
 
-// A worker that is registered on a started pool, with a stage lower than all that are there, is stopped before them by a stop. The end
-// of Start's context reaches it at once, together with the stage that was lowest then, as the documentation of WithStopStage says.
-func TestStopOfALowerStageThatIsRegisteredLater(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return ctx.Err() }
-		pool := newPool(t, worker.WithWorker(do("consumer", slow), worker.WithStopStage(1)))
-		require.NoError(t, pool.Start(t.Context()))
-		synctest.Wait()
-		pool.Register(worker.NewWorkerRegistration(do("producer", slow)))
-		synctest.Wait()
-		require.NoError(t, pool.Stop())
-
-		assert.Equal(t, time.Second, execution(t, pool, "producer").EndedAt().Sub(start))
-		assert.Equal(t, 2*time.Second, execution(t, pool, "consumer").EndedAt().Sub(start))
-	})
-}
-
 // A stop that comes between the decision to restart and the next attempt, because what the pool calls there takes its time, is in
 // time: the worker is not run again.
 func TestNoAttemptAfterAStopWhileTheGeneratorIsSlow(t *testing.T) {
@@ -78,7 +61,7 @@ func TestNoAttemptAfterAStopWhileTheGeneratorIsSlow(t *testing.T) {
 // A stop whose bound is reached in the moment in which the last worker ends may time out or not. If it does not, the pool has stopped.
 func TestStopAtTheMomentOfItsTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for range 500 {
+		for range 100 { // with the race detector one in fifteen shows the fault, without it hardly one
 			pool := newPool(t, worker.WithGlobalStopTimeout(time.Second), worker.WithWorker(do("job", func(ctx context.Context) error {
 				<-ctx.Done()
 				time.Sleep(time.Second)
@@ -98,7 +81,7 @@ func TestStopAtTheMomentOfItsTimeout(t *testing.T) {
 // A stop that meets its bound in the moment in which the worker ends either times out, and the late return is told of, or neither.
 func TestNoLateReturnWithoutATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for range 2000 {
+		for range 500 { // with the race detector one in a hundred shows the fault, without it hardly one
 			pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(1)))
 			require.NoError(t, pool.Start(t.Context()))
 			synctest.Wait()
@@ -139,21 +122,6 @@ func TestReportOfAFailedDependency(t *testing.T) {
 		}
 		assert.Equal(t, "worker api: dependency warmer failed: worker warmer: dependency migration failed: worker migration: boom",
 			pool.Report().Workers[0].LastError)
-	})
-}
-
-// The deadline of an attempt that runs a pool stops the workers of that pool: they have not run into one of their own.
-func TestDeadlineOfAnAttemptAroundAPool(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var inner *worker.WorkerPool
-		outer := newPool(t, worker.WithWorker(do("outer", func(ctx context.Context) error {
-			inner = newPool(t, worker.WithWorker(do("inner", block), worker.WithAttemptTimeout(time.Hour)))
-
-			return inner.Run(ctx)
-		}), worker.WithAttemptTimeout(time.Second)))
-
-		require.EqualError(t, outer.Run(t.Context()), "worker outer: attempt timed out")
-		assert.Equal(t, []string{"starting execution attempt 1/1", "stopping execution attempt 1/1 on cancellation"}, messages(execution(t, inner, "inner")))
 	})
 }
 
@@ -214,7 +182,7 @@ func TestWaitReadyWhileAWorkerEnds(t *testing.T) {
 // The report tells of a schedule that has failed what the error tells, and so does a dependent's.
 func TestReportOfAFailedSchedule(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		broken := schedule(func(time.Time) time.Time { panic("ouch") })
+		broken := nextFunc(func(time.Time) time.Time { panic("ouch") })
 		pool := newPool(t,
 			worker.WithWorker(do("sync", succeed), worker.WithSchedule(broken)),
 			worker.WithWorker(do("api", block), worker.WithDependsOn("sync")),

@@ -26,7 +26,8 @@ import (
 //   - model_worker_test.go: the scripted workers, and all the ways in which an attempt ends;
 //   - model_world_test.go: one pool, its actors, and what they check at each call;
 //   - model_grammar_test.go: the grammar of event logs, and the reference of a worker's report;
-//   - model_check_test.go: what is compared at the end, and the last start.
+//   - model_check_test.go: what is compared at the end, and the last start;
+//   - model_seeds_test.go: what it has found, each as a test of its own.
 //
 // It runs a few hundred sequences with all other tests; a long run is
 //

@@ -12,6 +12,9 @@ import (
 	"github.com/ankorstore/yokai/worker"
 )
 
+// What scripted workers do in their attempts, and what they note of it themselves: how an attempt shall end is said by the worker before
+// it returns, so that the check need not ask the pool. endings has all ways.
+
 // maxModelAttempts is how often a scripted worker goes through its script before it settles down and waits for its end, so that
 // one that is restarted at once, and for ever, lets time pass.
 const maxModelAttempts = 25

@@ -20,6 +20,10 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
+// A world is one pool of a plan and all that is seen of it: the listener's transitions, the log, the samples, the errors of calls, and the
+// workers' own notes. Its actors perform operations; what is wrong with an answer at once is a violation, the rest is compared at the
+// end (model_check_test.go).
+
 // stopBound is more than any stop may take: no scripted worker ignores its context for longer than a second, while a backoff or
 // a deferral may be of an hour or for ever.
 const stopBound = 30 * time.Second
@@ -743,29 +747,6 @@ func (w *world) reported(err error) {
 	}
 }
 
-// separate returns the errors that others are joined of.
-func separate(err error) (all []error) {
-	_, stop := err.(*worker.StopError)
-	if _, dependent := err.(*worker.DependencyError); dependent {
-		return []error{err}
-	}
-	if _, failed := err.(*worker.WorkerError); failed {
-		return []error{err}
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	switch {
-	case err == nil:
-		return nil
-	case stop, !ok:
-		return []error{err}
-	}
-	for _, part := range joined.Unwrap() {
-		all = append(all, separate(part)...)
-	}
-
-	return all
-}
-
 // read reads all that can be read.
 func (w *world) read() {
 	report := w.pool.Report()
@@ -830,7 +811,7 @@ func (w *world) schedule(s *scheduleSpec) worker.Schedule {
 	}
 	due := s.quirk.count()
 
-	return schedule(func(after time.Time) time.Time {
+	return nextFunc(func(after time.Time) time.Time {
 		if due() {
 			w.misbehave(s.quirk)
 			switch {
@@ -844,10 +825,6 @@ func (w *world) schedule(s *scheduleSpec) worker.Schedule {
 		return after.Add(s.every)
 	})
 }
-
-type schedule func(after time.Time) time.Time
-
-func (f schedule) Next(after time.Time) time.Time { return f(after) }
 
 // generator's nonsense is an empty id, and from then on the same id again and again.
 func (w *world) generator(q quirk) generatorFunc {
@@ -867,7 +844,7 @@ func (w *world) generator(q quirk) generatorFunc {
 }
 
 // writer's nonsense is to have written less than nothing.
-func (w *world) writer(q quirk) writer {
+func (w *world) writer(q quirk) writerFunc {
 	due := q.count()
 
 	return func(line []byte) (int, error) {
@@ -882,10 +859,6 @@ func (w *world) writer(q quirk) writer {
 		return n, err
 	}
 }
-
-type writer func(line []byte) (int, error)
-
-func (f writer) Write(line []byte) (int, error) { return f(line) }
 
 func (w *world) listener(q quirk) func(worker.Transition) {
 	due := q.count()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
@@ -94,18 +93,6 @@ func TestPeriodicWorkerJitterStaysWithinItsFraction(t *testing.T) {
 		assert.LessOrEqual(t, most, 75*time.Second)
 		assert.Less(t, least, 62*time.Second, "the jitter uses its range")
 		assert.Greater(t, most, 73*time.Second, "the jitter uses its range")
-	})
-}
-
-// A call that is due in centuries is told as far away, not as long ago.
-func TestPeriodicWorkerTellsOfACallThatIsFarAway(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(worker.NewPeriodicWorker("job", math.MaxInt64, succeed)))
-		require.NoError(t, pool.Start(t.Context()))
-		synctest.Wait()
-		assert.EqualValues(t, 1, pool.Report().Workers[0].Calls)
-		assert.Greater(t, time.Until(pool.Report().Workers[0].NextCallAt), 200*365*24*time.Hour)
-		require.NoError(t, pool.Stop())
 	})
 }
 

@@ -15,8 +15,7 @@ import (
 func TestPoolLogs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var logs logBuffer
-		slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Minute); return ctx.Err() }
-		pool := newPool(t, worker.WithPoolLogs(), worker.WithWorker(do("slow", slow)), worker.WithWorker(do("quick", block)))
+		pool := newPool(t, worker.WithPoolLogs(), worker.WithWorker(do("slow", drain(time.Minute))), worker.WithWorker(do("quick", block)))
 		require.NoError(t, pool.Start(logs.context()))
 		time.Sleep(time.Hour)
 		require.Error(t, pool.Shutdown(within(t, time.Second)))
@@ -33,12 +32,13 @@ func TestPoolLogs(t *testing.T) {
 func TestPoolLogsOfAWriterThatMisbehaves(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t, worker.WithPoolLogs(), worker.WithWorker(do("job", block)))
-		require.NoError(t, pool.Start(logging(t, func(string) { panic("disk full") })))
-		synctest.Wait()
-		require.NoError(t, pool.Stop())
-		require.NoError(t, pool.Start(t.Context()))
-		synctest.Wait()
-		require.NoError(t, pool.Stop())
+		for _, ctx := range []context.Context{logging(t, func(string) { panic("disk full") }), t.Context()} {
+			require.NoError(t, pool.Start(ctx))
+			synctest.Wait()
+			assert.Equal(t, worker.Running, execution(t, pool, "job").Status())
+			require.NoError(t, pool.Stop())
+			assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+		}
 	})
 }
 

@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -122,14 +121,6 @@ func number(t *testing.T, s string) int {
 	require.NoError(t, err)
 
 	return n
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	content, err := os.ReadFile(file)
-	require.NoError(t, err)
-
-	return string(content)
 }
 
 // squeeze takes all white space out, so that indentation does not count.

@@ -8,13 +8,14 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace"
@@ -56,7 +57,7 @@ func goesOn(options ...worker.WorkerPoolOption) func(t *testing.T) {
 	}
 }
 
-func goesOnWith(t *testing.T, ctx context.Context, options ...worker.WorkerPoolOption) {
+func goesOnWith(t *testing.T, ctx context.Context, options ...worker.WorkerPoolOption) *worker.WorkerPool {
 	t.Helper()
 	options = append(options, worker.WithWorker(inOrder("failing", fail, block), worker.WithMaxExecutionsAttempts(2)), worker.WithWorker(do("running", block)))
 	pool := newPool(t, options...)
@@ -69,6 +70,8 @@ func goesOnWith(t *testing.T, ctx context.Context, options ...worker.WorkerPoolO
 		"starting execution attempt 1/2", "stopping execution attempt 1/2 with error: boom", "restarting after error",
 		"starting execution attempt 2/2", "stopping execution attempt 2/2 on cancellation",
 	}, messages(execution(t, pool, "failing")))
+
+	return pool
 }
 
 // badInput checks that a bad option or worker is an error of Create.
@@ -87,13 +90,6 @@ func named(name func() string) worker.WorkerPoolOption {
 // handling is a middleware of a handler.
 func handling(handle worker.MiddlewareFunc) worker.WorkerExecutionOption {
 	return worker.WithMiddlewares(&testMiddleware{"m", handle})
-}
-
-// logging is a context whose logger writes to a function.
-func logging(t *testing.T, write func(string)) context.Context {
-	t.Helper()
-
-	return zerolog.New(writerFunc(write)).WithContext(t.Context())
 }
 
 // panickyProvider is a tracer provider that panics.
@@ -125,8 +121,8 @@ var attemptFaults = []fault{
 	{"a middleware returns nil", "a failed attempt that names it", failsWith("error: middleware m returned a nil HandlerFunc", block, handling(func(worker.HandlerFunc) worker.HandlerFunc { return nil })), "", "", ""},
 	{"a middleware has no function", "a failed attempt that names it", failsWith("error: middleware m returned a nil MiddlewareFunc", block, handling(nil)), "a failed attempt", "", ""},
 	{"the tracer provider panics", "a failed attempt", tracerPanics, "", "", ""},
-	{"a backoff panics", "the default backoff; the panic is logged", backoffGoesWrong(func(int, error) time.Duration { panic("no wait") }), "", "", ""},
-	{"a backoff calls Goexit", "the default backoff; logged", backoffGoesWrong(func(int, error) time.Duration { runtime.Goexit(); return 0 }), "", "", ""},
+	{"a backoff panics", "the default backoff; the panic is logged", backoffGoesWrong("recovered panic: no wait", func(int, error) time.Duration { panic("no wait") }), "", "", ""},
+	{"a backoff calls Goexit", "the default backoff; logged", backoffGoesWrong("runtime.Goexit was called", func(int, error) time.Duration { runtime.Goexit(); return 0 }), "", "", ""},
 	{"a backoff returns the shortest duration", "no wait", failsWith("error: boom", fail, worker.WithBackoff(worker.ConstantBackoff(math.MinInt64))), "", "", ""},
 	{"a worker registers workers, and each of them one", "all are started", workerRegistersWorkers, "", "", ""},
 	{"a worker starts its own pool", "`ErrPoolAlreadyStarted`", failsWith("error: "+worker.ErrPoolAlreadyStarted.Error(), startsItsOwnPool()), itHangs, "", ""},
@@ -138,18 +134,18 @@ var attemptFaults = []fault{
 
 // surroundingFaults go wrong in what the pool calls besides.
 var surroundingFaults = []fault{
-	{"the id generator panics", "a default id; the panic is logged", goesOn(worker.WithGenerator(generatorFunc(func() string { panic("no ids") }))), processEnds, "", ""},
-	{"the id generator calls Goexit", "a default id; logged", goesOn(worker.WithGenerator(generatorFunc(func() string { runtime.Goexit(); return "" }))), "", "", ""},
-	{"the id generator returns nothing", "a default id; logged", goesOn(worker.WithGenerator(generatorFunc(func() string { return "" }))), "", "", ""},
+	{"the id generator panics", "a default id; the panic is logged", generatorGoesWrong("recovered panic: no ids", func() string { panic("no ids") }), processEnds, "", ""},
+	{"the id generator calls Goexit", "a default id; logged", generatorGoesWrong("runtime.Goexit was called", func() string { runtime.Goexit(); return "" }), "", "", ""},
+	{"the id generator returns nothing", "a default id; logged", generatorGoesWrong("empty id", func() string { return "" }), "", "", ""},
 	{"the id generator returns one id for ever", "that id", goesOn(worker.WithGenerator(generatorFunc(func() string { return "same" }))), "", "", ""},
 	{"the generator is nil", "the default one", goesOn(worker.WithGenerator(nil)), processEnds, "", ""},
 	{"the metrics are nil", "metrics of their own", goesOn(worker.WithMetrics(nil)), processEnds, "", ""},
 	{"the metrics registry refuses", "its error from Register; the workers run", registryRefuses, "", "", ""},
-	{"the log writer panics", "the line is lost, nothing else", func(t *testing.T) { goesOnWith(t, logging(t, func(string) { panic("disk full") })) }, processEnds, "", ""},
-	{"the log writer calls Goexit", "nothing is lost", func(t *testing.T) { goesOnWith(t, logging(t, func(string) { runtime.Goexit() })) }, unnoticed, "", ""},
+	{"the log writer panics", "the line is lost, nothing else", logWriterGoesWrong(func() { panic("disk full") }), processEnds, "", ""},
+	{"the log writer calls Goexit", "nothing is lost", logWriterGoesWrong(runtime.Goexit), unnoticed, "", ""},
 	{"the log writer hangs", "that worker waits; Shutdown names and locates it", hangingWriter, "", "", ""},
-	{"the listener panics", "logged", goesOn(worker.WithGlobalListener(func(worker.Transition) { panic("ouch") })), "", processEnds, ""},
-	{"the listener calls Goexit", "nothing is lost", goesOn(worker.WithGlobalListener(func(worker.Transition) { runtime.Goexit() })), "", "", ""},
+	{"the listener panics", "logged", listenerGoesWrong(7, func() { panic("ouch") }), "", processEnds, ""},
+	{"the listener calls Goexit", "nothing is lost", listenerGoesWrong(0, runtime.Goexit), "", "", ""},
 	{"the listener stops the pool", "with a bound, as from anywhere", listenerStops, "", "", ""},
 }
 
@@ -162,12 +158,12 @@ var callFaults = []fault{
 	{"a deferral that is not a number", "an error of Create", badInput("not a number", worker.WithGlobalDeferredStartThreshold(math.NaN())), "run at once", "", ""},
 	{"a nil option, or one that panics", "an error of Create", badInput("pool option 1 is nil", nil), "", "", ""},
 	{"Stop before Start", "nil", func(t *testing.T) { require.NoError(t, newPool(t, named(func() string { return "a" })).Stop()) }, processEnds, "", ""},
-	{"Stop from 100 goroutines", "each waits until all has ended", func(t *testing.T) { stopFromMany(t) }, "", "", ""},
+	{"Stop from 100 goroutines", "each waits until all has ended", stopFromMany, "", "", ""},
 	{"Start twice", "`ErrPoolAlreadyStarted`; nothing is started", startTwice, "**all workers run twice**", processEnds, ""},
-	{"Stop right after Start", "nothing runs any more", func(t *testing.T) { stopAfterStart(t) }, "nothing runs", "nothing runs", ""},
-	{"Stop during a deferral of an hour", "at once, and the worker is not run", func(t *testing.T) { stopWhileDeferred(t) }, "waits for the deferral, then runs the worker", "", ""},
-	{"a worker leaves with its context's error", "`Stopped`; no error, no restart", func(t *testing.T) { stoppedIsNoFailure(t) }, "**an error, restarted after the stop**", "", ""},
-	{"Register on a started pool", "started at once", func(t *testing.T) { registerLate(t) }, "not started", "started", ""},
+	{"Stop right after Start", "nothing runs any more", stopAfterStart, "nothing runs", "nothing runs", ""},
+	{"Stop during a deferral of an hour", "at once, and the worker is not run", stopWhileDeferred(3600), "waits for the deferral, then runs the worker", "", ""},
+	{"a worker leaves with its context's error", "`Stopped`; no error, no restart", stoppedIsNoFailure, "**an error, restarted after the stop**", "", ""},
+	{"Register on a started pool", "started at once", registerLate, "not started", "started", ""},
 	{"a hundred years pass at once, as if the machine had slept", "waits end, nothing overflows", yearsPass, "", "", ""},
 	{"100,000 workers fail at once", "each is told of once, all end, nothing is left", hundredThousand, "", "", ""},
 }
@@ -230,7 +226,7 @@ func tracerPanics(t *testing.T) {
 	require.EqualError(t, pool.Run(t.Context()), "worker job: recovered panic: no tracer")
 }
 
-func backoffGoesWrong(backoff worker.BackoffFunc) func(t *testing.T) {
+func backoffGoesWrong(reason string, backoff worker.BackoffFunc) func(t *testing.T) {
 	return func(t *testing.T) {
 		var logs logBuffer
 		pool := newPool(t, worker.WithWorker(inOrder("job", fail, succeed), worker.WithMaxExecutionsAttempts(2), worker.WithBackoff(backoff)))
@@ -238,7 +234,55 @@ func backoffGoesWrong(backoff worker.BackoffFunc) func(t *testing.T) {
 		require.NoError(t, pool.Wait(t.Context()))
 		require.NoError(t, pool.Stop())
 		assert.InDelta(t, 75*time.Millisecond, time.Since(start), float64(25*time.Millisecond))
-		assert.Contains(t, strings.Join(logs.lines(), ""), "worker backoff failed, using the default")
+		assert.Equal(t, `{"level":"error","worker":"job","workerExecutionID":"id-1","error":"`+reason+
+			`","message":"worker backoff failed, using the default"}`, logs.lines()[3])
+	}
+}
+
+func generatorGoesWrong(reason string, generate generatorFunc) func(t *testing.T) {
+	return func(t *testing.T) {
+		var logs logBuffer
+		pool := goesOnWith(t, logs.context(), worker.WithGenerator(generate))
+		id := execution(t, pool, "running").Id()
+		assert.Len(t, id, 36, "a UUID")
+		assert.Contains(t, logs.lines(), `{"level":"error","worker":"running","workerExecutionID":"`+id+`","error":"`+reason+
+			`","message":"worker execution id generator failed, using a default id"}`)
+	}
+}
+
+func listenerGoesWrong(logged int, misbehave func()) func(t *testing.T) {
+	return func(t *testing.T) {
+		var logs logBuffer
+		var told recorder
+		goesOnWith(t, logs.context(), worker.WithGlobalListener(func(transition worker.Transition) { told.listen(transition); misbehave() }))
+		assert.Len(t, told.lines["failing"], 5)
+		assert.Len(t, told.lines["running"], 2)
+		assert.Equal(t, logged, strings.Count(strings.Join(logs.lines(), ""), `"message":"worker pool listener panicked: ouch"`))
+	}
+}
+
+// logWriterGoesWrong lets each of a worker's log lines go wrong, and those of the pool.
+func logWriterGoesWrong(misbehave func()) func(t *testing.T) {
+	return func(t *testing.T) {
+		var lines atomic.Int32
+		pool := newPool(t, worker.WithGenerator(generatorFunc(func() string { return "" })),
+			worker.WithWorker(inOrder("job", fail, panics, goexits, succeed),
+				worker.WithMaxExecutionsAttempts(5), worker.WithDeferredStartThreshold(1)))
+		require.NoError(t, pool.Start(logging(t, func(string) { lines.Add(1); misbehave() })))
+		time.Sleep(2 * time.Second)
+		pool.Register(nil, worker.NewWorkerRegistration(do("second", block), worker.WithDeferredStartThreshold(3600)))
+		synctest.Wait()
+		require.NoError(t, pool.Stop())
+
+		assert.Equal(t, []string{
+			"deferring execution attempt for 1 seconds",
+			"starting execution attempt 1/5", "stopping execution attempt 1/5 with error: boom", "restarting after error",
+			"starting execution attempt 2/5", "stopping execution attempt 2/5 with recovered panic: ouch", "restarting after panic recovery",
+			"starting execution attempt 3/5", "stopping execution attempt 3/5 with runtime.Goexit", "restarting after runtime.Goexit",
+			"starting execution attempt 4/5", "stopping execution attempt 4/5 with success",
+		}, messages(execution(t, pool, "job")))
+		assert.EqualValues(t, 12+4+1+3, lines.Load(), "events, four ids and the refusal, then the events and the id of the second")
+		assert.Equal(t, worker.Stopped, execution(t, pool, "second").Status())
 	}
 }
 
@@ -277,6 +321,10 @@ func stopsInside(t *testing.T) {
 		worker.WithWorker(do("other", block)))
 	err := pool.Run(t.Context())
 	require.EqualError(t, err, "worker job: stop timed out: still running: job (running for 1s)")
+	var stop *worker.StopError
+	require.ErrorAs(t, err, &stop)
+	assert.Contains(t, stop.Workers[0].Stack, "Shutdown")
+	assert.Equal(t, time.Second, time.Since(start))
 	assert.Equal(t, worker.Stopped, execution(t, pool, "other").Status())
 }
 
@@ -356,56 +404,85 @@ func nameChanges(t *testing.T) {
 	require.NoError(t, pool.Run(t.Context()))
 	require.NoError(t, pool.Run(t.Context()))
 	assert.Equal(t, 1, asked)
+	assert.Equal(t, worker.Success, execution(t, pool, "x").Status())
+	assert.Contains(t, pool.Registrations(), "x")
 }
 
 func stopFromMany(t *testing.T) {
-	pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return nil })))
+	pool := newPool(t, worker.WithWorker(do("job", drain(time.Second))))
+	require.NoError(t, pool.Stop(), "before Start")
 	require.NoError(t, pool.Start(t.Context()))
 	synctest.Wait()
+
+	var stops sync.WaitGroup
 	for range 100 {
-		go func() {
+		stops.Go(func() {
 			assert.NoError(t, pool.Stop())
-			assert.Equal(t, time.Second, time.Since(start))
-		}()
+			assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status(), "each stop waited")
+		})
 	}
-	synctest.Wait()
-	time.Sleep(time.Minute)
+	stops.Wait()
+	require.NoError(t, pool.Stop())
+	assert.Equal(t, time.Second, time.Since(start))
 }
 
 func startTwice(t *testing.T) {
 	runs := 0
 	pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { runs++; return block(ctx) })))
 	require.NoError(t, pool.Start(t.Context()))
+	require.ErrorIs(t, pool.Start(t.Context()), worker.ErrPoolAlreadyStarted, "before anything has begun")
+	synctest.Wait()
+	before := execution(t, pool, "job")
 	require.ErrorIs(t, pool.Start(t.Context()), worker.ErrPoolAlreadyStarted)
 	synctest.Wait()
+	assert.Same(t, before, execution(t, pool, "job"))
 	require.NoError(t, pool.Stop())
 	assert.Equal(t, 1, runs)
+	assert.Len(t, before.Events(), 2)
 }
 
 func stopAfterStart(t *testing.T) {
-	pool := newPool(t, worker.WithWorker(do("job", block)))
-	require.NoError(t, pool.Start(t.Context()))
-	synctest.Wait()
-	require.NoError(t, pool.Stop())
-	assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+	pool := newPool(t, worker.WithWorker(do("running", block)), worker.WithWorker(do("deferred", block), worker.WithDeferredStartThreshold(3600)))
+	for range 100 {
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		require.NoError(t, pool.Stop())
+		assert.Equal(t, worker.Stopped, execution(t, pool, "running").Status())
+		assert.Equal(t, worker.Stopped, execution(t, pool, "deferred").Status())
+	}
+	assert.Zero(t, time.Since(start))
 }
 
-func stopWhileDeferred(t *testing.T) {
-	pool := newPool(t, worker.WithWorker(do("job", fail), worker.WithDeferredStartThreshold(3600)))
-	require.NoError(t, pool.Start(t.Context()))
-	synctest.Wait()
-	require.NoError(t, pool.Stop())
-	assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
-	assert.Zero(t, time.Since(start))
+// stopWhileDeferred stops a worker that is deferred for so many seconds.
+func stopWhileDeferred(threshold float64) func(t *testing.T) {
+	return func(t *testing.T) {
+		ran := false
+		pool := newPool(t, worker.WithWorker(
+			do("job", func(context.Context) error { ran = true; return nil }), worker.WithDeferredStartThreshold(threshold)))
+		require.NoError(t, pool.Start(t.Context()))
+		time.Sleep(time.Minute)
+		require.NoError(t, pool.Stop())
+
+		assert.Equal(t, time.Minute, time.Since(start), "the stop was immediate")
+		assert.False(t, ran)
+		assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+		assert.Equal(t, []string{
+			fmt.Sprintf("+0s id-1 deferring execution attempt for %g seconds", threshold),
+			"+1m0s id-1 stopping before first execution attempt",
+		}, timeline(execution(t, pool, "job")))
+	}
 }
 
 func stoppedIsNoFailure(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("job", block), worker.WithMaxExecutionsAttempts(3)))
-	require.NoError(t, pool.Start(t.Context()))
-	synctest.Wait()
-	require.NoError(t, pool.Stop())
-	assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
-	assert.Equal(t, 1, execution(t, pool, "job").CurrentExecutionAttempt())
+	require.NoError(t, pool.Run(within(t, time.Minute)))
+	e := execution(t, pool, "job")
+	assert.Equal(t, worker.Stopped, e.Status())
+	assert.Equal(t, 1, e.CurrentExecutionAttempt())
+	assert.NoError(t, e.LastError())
+	assert.Equal(t, []string{
+		`worker_executions_total{status="started",worker="job"} 1`, `worker_executions_total{status="stopped",worker="job"} 1`,
+	}, executionsText(t, pool))
 }
 
 func registerLate(t *testing.T) {
@@ -420,7 +497,7 @@ func registerLate(t *testing.T) {
 // yearsPass lets time pass in steps of a hundred years.
 func yearsPass(t *testing.T) {
 	pool := newPool(t, worker.WithWorker(do("late", succeed), worker.WithDeferredStartThreshold(200*365*24*3600)),
-		worker.WithWorker(inOrder("healthy", func(context.Context) error { time.Sleep(100 * 365 * 24 * time.Hour); return errors.New("boom") }, succeed),
+		worker.WithWorker(inOrder("healthy", takes(100*365*24*time.Hour, errors.New("boom")), succeed),
 			worker.WithMaxExecutionsAttempts(2), worker.WithHealthyAfter(time.Hour)))
 	require.NoError(t, pool.Start(t.Context()))
 	require.NoError(t, pool.Wait(context.Background()))
@@ -430,10 +507,7 @@ func yearsPass(t *testing.T) {
 }
 
 func hundredThousand(t *testing.T) {
-	n := 100_000
-	if raceEnabled {
-		n = 10_000
-	}
+	n := size(100_000)
 	told := make(chan worker.Transition, 3*n)
 	pool := newPool(t, worker.WithGenerator(nil), worker.WithGlobalListener(func(transition worker.Transition) { told <- transition }))
 	for i := range n {

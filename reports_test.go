@@ -64,18 +64,12 @@ func TestPanicWithAValueThatContainsItself(t *testing.T) {
 	ring := &node{}
 	ring.Next = ring
 	for _, value := range []any{loop, ring, []any{loop}} {
-		bubbleAlone(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error { panic(value) })))
 			require.Error(t, pool.Run(t.Context()))
 			assert.Less(t, len(pool.Report().Workers[0].LastError), 4097)
 		})
 	}
-}
-
-// bubbleAlone is a bubble in a loop of one test.
-func bubbleAlone(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	t.Run("", func(t *testing.T) { bubble(t, f) })
 }
 
 func TestContextOfStartKeepsNothingOfAStoppedPool(t *testing.T) {
@@ -90,31 +84,10 @@ func TestContextOfStartKeepsNothingOfAStoppedPool(t *testing.T) {
 	assert.Eventually(t, func() bool { runtime.GC(); return stopped.Value() == nil }, 5*time.Second, time.Millisecond)
 }
 
-func TestDeadlinesAreToldFromCancellations(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("job", block), worker.WithAttemptTimeout(time.Minute)))
-		err := pool.Run(t.Context())
-		require.ErrorIs(t, err, worker.ErrAttemptTimeout)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Equal(t, []string{
-			"+0s id-1 starting execution attempt 1/1",
-			"+1m0s id-1 attempt timed out after 1m0s",
-			"+1m0s id-1 stopping execution attempt 1/1 with error: attempt timed out: context deadline exceeded",
-			"+1m0s id-1 max execution attempts reached",
-		}, timeline(execution(t, pool, "job")))
-
-		pool = newPool(t, worker.WithWorker(do("job", block)))
-		require.NoError(t, pool.Start(within(t, time.Minute)))
-		require.NoError(t, pool.Wait(context.Background()), "the deadline of Start's context is a stop")
-		assert.Equal(t, "context deadline exceeded", pool.Report().Cause)
-		require.NoError(t, pool.Stop())
-	})
-}
-
 func TestFatalErrorAndStopAtOnce(t *testing.T) {
 	for range 20 {
-		bubbleAlone(t, func(t *testing.T) {
-			pool := newPool(t, worker.WithWorker(do("fatal", func(context.Context) error { time.Sleep(time.Second); return io.EOF }), worker.WithStopPoolOnFailure()),
+		synctest.Test(t, func(t *testing.T) {
+			pool := newPool(t, worker.WithWorker(do("fatal", takes(time.Second, io.EOF)), worker.WithStopPoolOnFailure()),
 				worker.WithWorker(do("other", block)))
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
@@ -127,8 +100,8 @@ func TestFatalErrorAndStopAtOnce(t *testing.T) {
 
 func TestStopWhileANestedPoolStarts(t *testing.T) {
 	for range 20 {
-		bubbleAlone(t, func(t *testing.T) {
-			inner := newPool(t, worker.WithWorker(drain("inner", time.Second)))
+		synctest.Test(t, func(t *testing.T) {
+			inner := newPool(t, worker.WithWorker(do("inner", drain(time.Second))))
 			pool := newPool(t, worker.WithWorker(do("outer", inner.Run)))
 			require.NoError(t, pool.Start(t.Context()))
 			require.NoError(t, pool.Stop())
@@ -162,7 +135,7 @@ func TestGoexitAndPanicInEachOthersDefers(t *testing.T) {
 func TestListenerRestartsAStuckWorker(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var pool *worker.WorkerPool
-		pool = newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return nil }), worker.WithHeartbeat(10*time.Second)),
+		pool = newPool(t, worker.WithWorker(do("job", drain(time.Second)), worker.WithHeartbeat(10*time.Second)),
 			worker.WithGlobalListener(func(transition worker.Transition) {
 				if transition.Kind == worker.TransitionHeartbeatMissed {
 					_ = pool.RestartWorker(within(t, time.Millisecond), transition.Worker) // on the watch's goroutine
@@ -262,35 +235,6 @@ func TestStopSaysWhy(t *testing.T) {
 	})
 }
 
-func TestStopErrorsAreAStop(t *testing.T) {
-	closed := errors.New("server closed")
-	for name, test := range map[string]struct {
-		is     func(error) bool
-		stop   bool
-		status worker.WorkerStatus
-	}{
-		"while it is stopped": {func(err error) bool { return errors.Is(err, closed) }, true, worker.Stopped},
-		"of its own":          {func(err error) bool { return errors.Is(err, closed) }, false, worker.Error},
-		"that panics":         {func(error) bool { panic("no idea") }, true, worker.Error},
-		"none":                {nil, true, worker.Error},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				pool := newPool(t, worker.WithGlobalStopErrors(test.is), worker.WithWorker(do("job", func(ctx context.Context) error {
-					if test.stop {
-						<-ctx.Done()
-					}
-					return fmt.Errorf("serving: %w", closed)
-				})))
-				require.NoError(t, pool.Start(t.Context()))
-				time.Sleep(time.Minute)
-				require.NoError(t, pool.Stop())
-				assert.Equal(t, test.status, execution(t, pool, "job").Status())
-			})
-		})
-	}
-}
-
 func TestMetricsBehindAWrappedRegistererWhileSeriesCome(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	pool := newPool(t, worker.WithGenerator(nil))
@@ -328,5 +272,6 @@ func TestHookOfTheLoggerThatMisbehaves(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("job", succeed)))
 		require.NoError(t, pool.Run(logger.WithContext(t.Context())))
 		assert.Equal(t, worker.Success, execution(t, pool, "job").Status())
+		assert.Equal(t, []string{""}, out.lines())
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,41 +16,38 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script runs one worker for a time and returns all that happened to it.
-func script(t *testing.T, d time.Duration, run worker.Worker, options ...worker.WorkerExecutionOption) *worker.WorkerExecution {
-	t.Helper()
-	pool := newPool(t, worker.WithWorker(run, options...))
-	require.NoError(t, pool.Start(t.Context()))
-	time.Sleep(d)
-	require.NoError(t, pool.Stop())
-
-	return execution(t, pool, "job")
-}
-
 func TestBackoffEndsTheMomentThePoolStops(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("job", fail),
-			worker.WithMaxExecutionsAttempts(3), worker.WithBackoff(worker.ConstantBackoff(time.Hour))))
-		require.NoError(t, pool.Start(t.Context()))
-		time.Sleep(time.Minute)
+	for name, stop := range map[string]func(t *testing.T, pool *worker.WorkerPool) error{
+		"Stop":       func(_ *testing.T, pool *worker.WorkerPool) error { return pool.Stop() },
+		"StopWorker": func(t *testing.T, pool *worker.WorkerPool) error { return pool.StopWorker(t.Context(), "job") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				pool := newPool(t, worker.WithWorker(do("job", fail),
+					worker.WithMaxExecutionsAttempts(3), worker.WithBackoff(worker.ConstantBackoff(time.Hour))))
+				require.NoError(t, pool.Start(t.Context()))
+				time.Sleep(time.Minute)
 
-		e := execution(t, pool, "job")
-		assert.Equal(t, worker.Waiting, e.Status())
-		assert.Equal(t, start.Add(time.Hour), e.NextAttemptAt().UTC())
-		require.NoError(t, pool.Stop())
+				e := execution(t, pool, "job")
+				assert.Equal(t, worker.Waiting, e.Status())
+				assert.Equal(t, start.Add(time.Hour), e.NextAttemptAt().UTC())
+				require.NoError(t, stop(t, pool))
 
-		assert.Equal(t, time.Minute, time.Since(start))
-		assert.Equal(t, []string{
-			"+0s id-1 starting execution attempt 1/3",
-			"+0s id-1 stopping execution attempt 1/3 with error: boom",
-			"+0s id-1 restarting after error",
-			"+0s id-1 waiting 1h0m0s before execution attempt 2/3",
-			"+1m0s id-1 skipping restart on cancellation",
-		}, timeline(e))
-		assert.Equal(t, worker.Stopped, e.Status())
-		assert.Zero(t, e.NextAttemptAt())
-		assert.NoError(t, pool.Wait(t.Context()), "stopped, not failed")
-	})
+				assert.Equal(t, time.Minute, time.Since(start))
+				assert.Equal(t, []string{
+					"+0s id-1 starting execution attempt 1/3",
+					"+0s id-1 stopping execution attempt 1/3 with error: boom",
+					"+0s id-1 restarting after error",
+					"+0s id-1 waiting 1h0m0s before execution attempt 2/3",
+					"+1m0s id-1 skipping restart on cancellation",
+				}, timeline(e))
+				assert.Equal(t, worker.Stopped, e.Status())
+				assert.Zero(t, e.NextAttemptAt())
+				require.NoError(t, pool.Stop())
+				assert.NoError(t, pool.Wait(t.Context()), "stopped, not failed")
+			})
+		})
+	}
 }
 
 func TestADayOfHourlyRestartsIs25Attempts(t *testing.T) {
@@ -82,7 +78,7 @@ func TestFailureAfterAHealthyRunCountsAsTheFirst(t *testing.T) {
 			asked = append(asked, failures)
 			return time.Duration(failures) * time.Second
 		}
-		healthy := func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") }
+		healthy := takes(time.Minute, errors.New("boom"))
 		e := script(t, time.Hour, inOrder("job", fail, fail, healthy, fail, fail),
 			worker.WithMaxExecutionsAttempts(3), worker.WithHealthyAfter(time.Minute), worker.WithBackoff(backoff))
 
@@ -143,32 +139,6 @@ func TestExponentialBackoffStaysInItsBounds(t *testing.T) {
 		delay := worker.ExponentialBackoff(bounds[0], bounds[1])(1<<40, nil)
 		assert.GreaterOrEqual(t, delay, bounds[2]/2, name)
 		assert.LessOrEqual(t, delay, bounds[2], name)
-	}
-}
-
-func TestBackoffThatMisbehavesFallsBackToTheDefault(t *testing.T) {
-	for name, test := range map[string]struct {
-		backoff worker.BackoffFunc
-		reason  string
-	}{
-		"panics":  {func(int, error) time.Duration { panic("no idea") }, "recovered panic: no idea"},
-		"goexits": {func(int, error) time.Duration { runtime.Goexit(); return 0 }, "runtime.Goexit was called"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				var logs logBuffer
-				pool := newPool(t, worker.WithWorker(do("job", fail), worker.WithMaxExecutionsAttempts(2), worker.WithBackoff(test.backoff)))
-				require.NoError(t, pool.Start(logs.context()))
-				time.Sleep(time.Second)
-				require.NoError(t, pool.Stop())
-
-				assert.Equal(t, `{"level":"error","worker":"job","workerExecutionID":"id-1","error":"`+test.reason+
-					`","message":"worker backoff failed, using the default"}`, logs.lines()[3])
-				waited := execution(t, pool, "job").StartedAt().Sub(start)
-				assert.GreaterOrEqual(t, waited, 50*time.Millisecond)
-				assert.LessOrEqual(t, waited, 100*time.Millisecond)
-			})
-		})
 	}
 }
 
@@ -268,7 +238,7 @@ func TestRestartAlwaysKeepsBudgetAndBackoff(t *testing.T) {
 
 	t.Run("and ends with a stop", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			e := script(t, time.Minute, do("job", func(ctx context.Context) error { <-ctx.Done(); return nil }),
+			e := script(t, time.Minute, do("job", untilTold),
 				worker.WithMaxExecutionsAttempts(worker.UnlimitedExecutionsAttempts), worker.WithRestartPolicy(worker.RestartAlways))
 			assert.Equal(t, []string{
 				"+0s id-1 starting execution attempt 1/unlimited",

@@ -51,10 +51,10 @@ func (c *calls) begin(now time.Time) {
 	c.next.Store(0)
 }
 
-// expect notes when the next call is due: where nanoseconds cannot tell it, in 2262.
+// expect notes when the next call is due. What nanoseconds since 1970 cannot tell, in the year 2262 or later, is as good as never.
 func (c *calls) expect(due time.Time) {
 	if last := time.Unix(0, math.MaxInt64); due.After(last) {
-		due = last
+		due = time.Unix(0, 0)
 	}
 	c.next.Store(due.UnixNano())
 }

@@ -3,7 +3,6 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -18,11 +17,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// nextFunc is a schedule made of a function.
-type nextFunc func(after time.Time) time.Time
-
-func (f nextFunc) Next(after time.Time) time.Time { return f(after) }
 
 // due is a schedule of given offsets since the bubble began, and no more after them.
 func due(offsets ...time.Duration) worker.Schedule {
@@ -240,8 +234,7 @@ func TestScheduleBeginsAfterTheDeferral(t *testing.T) {
 
 func TestScheduleBeginsAfterTheDependencies(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		migrate := func(context.Context) error { time.Sleep(30 * time.Second); return nil }
-		pool := newPool(t, worker.WithWorker(do("migration", migrate), worker.WithReadyOnSuccess()),
+		pool := newPool(t, worker.WithWorker(do("migration", takes(30*time.Second, nil)), worker.WithReadyOnSuccess()),
 			worker.WithWorker(do("job", succeed), worker.WithSchedule(worker.Every(time.Minute)), worker.WithDependsOn("migration")))
 		require.NoError(t, pool.Start(t.Context()))
 		time.Sleep(time.Minute)
@@ -627,7 +620,7 @@ func TestScheduleStops(t *testing.T) {
 	}{
 		"before the first run":           {succeed, time.Minute, stop, "stopping before the next scheduled run", worker.Stopped},
 		"between two runs":               {succeed, 90 * time.Minute, stop, "stopping before the next scheduled run", worker.Stopped},
-		"after a run that gave up":       {failTwice, 110 * time.Minute, stop, "stopping before the next scheduled run", worker.Stopped},
+		"after a run that gave up":       {fail, 110 * time.Minute, stop, "stopping before the next scheduled run", worker.Stopped},
 		"in the wait for a retry":        {fail, 61 * time.Minute, stop, "skipping restart on cancellation", worker.Stopped},
 		"in a run":                       {block, 61 * time.Minute, stop, "stopping execution attempt 1/2 on cancellation", worker.Stopped},
 		"in a run that ends well":        {untilTold, 61 * time.Minute, stop, "stopping execution attempt 1/2 with success", worker.Success},
@@ -657,11 +650,6 @@ func TestScheduleStops(t *testing.T) {
 	}
 }
 
-func failTwice(context.Context) error { return errors.New("boom") }
-
-// untilTold ends well once it is told to stop.
-func untilTold(ctx context.Context) error { <-ctx.Done(); return nil }
-
 func TestRestartWorkerAsksTheScheduleAnew(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithSchedule(worker.Every(time.Hour))))
@@ -676,9 +664,8 @@ func TestRestartWorkerAsksTheScheduleAnew(t *testing.T) {
 
 func TestScheduledRunsAreReported(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		took := func(d time.Duration, err error) run { return func(context.Context) error { time.Sleep(d); return err } }
-		pool := newPool(t, worker.WithWorker(inOrder("job", took(time.Minute, nil), took(2*time.Minute, io.EOF), took(time.Minute, nil),
-			took(time.Minute, io.EOF), took(time.Minute, io.EOF), panics, block), worker.WithSchedule(worker.Every(time.Hour)),
+		pool := newPool(t, worker.WithWorker(inOrder("job", takes(time.Minute, nil), takes(2*time.Minute, io.EOF), takes(time.Minute, nil),
+			takes(time.Minute, io.EOF), takes(time.Minute, io.EOF), panics, block), worker.WithSchedule(worker.Every(time.Hour)),
 			worker.WithMaxExecutionsAttempts(2), worker.WithBackoff(worker.ConstantBackoff(time.Minute))),
 			worker.WithWorker(do("other", block)))
 		require.NoError(t, pool.Start(t.Context()))
@@ -804,17 +791,17 @@ func TestPeriodicCallsCostNoAllocation(t *testing.T) {
 	assert.Less(t, float64(after.Mallocs-before.Mallocs)/calls, 0.5)
 }
 
-// A schedule costs its worker one goroutine, and nothing that grows with its runs.
-func TestScheduleDoesNotGrow(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var first int
-		e := scheduled(t, 10_000*time.Minute+time.Second, worker.Every(time.Minute), func(context.Context) error {
-			if first == 0 {
-				first = runtime.NumGoroutine()
-			}
+// TestScheduleKeepsNoGoroutineOfItsRuns is not parallel, since it counts the goroutines of the process.
+func TestScheduleKeepsNoGoroutineOfItsRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var counts []int
+		scheduled(t, 1000*time.Minute+time.Second, worker.Every(time.Minute), func(context.Context) error {
+			time.Sleep(time.Second) // the goroutine before has gone
+			counts = append(counts, runtime.NumGoroutine())
 
 			return nil
 		})
-		assert.LessOrEqual(t, len(e.Events()), worker.DefaultMaxEvents)
+		require.Len(t, counts, 1000)
+		assert.LessOrEqual(t, counts[999], counts[0])
 	})
 }

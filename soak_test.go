@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var soakFor = flag.Duration("soak", 2*time.Second, "how long TestSoak runs")
+var soakFor = flag.Duration("soak", time.Second, "how long TestSoak runs")
 
 const (
 	soakWorkers = 1000

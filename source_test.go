@@ -109,7 +109,7 @@ func TestFunctionsStayShort(t *testing.T) {
 	}
 }
 
-// TestFieldsAreDeclaredWhereTheyAre: no struct of the package embeds another one of it, so each field has a declaration in sight.
+// TestFieldsAreDeclaredWhereTheyAre: the two great structs embed nothing, so each of their fields has a declaration in sight.
 func TestFieldsAreDeclaredWhereTheyAre(t *testing.T) {
 	s := parse(t)
 	for _, file := range s.all {

@@ -23,24 +23,13 @@ func readyAfter(d time.Duration) run {
 	}
 }
 
-// takes succeeds after a time.
-func takes(d time.Duration) run {
-	return func(context.Context) error { time.Sleep(d); return nil }
-}
-
-// fails fails after a time.
-func fails(d time.Duration) run {
-	return func(context.Context) error { time.Sleep(d); return errors.New("boom") }
-}
-
 // A migration, then a cache that warms up, then the API: each begins when the one before is ready, and a stop goes the other way.
 func TestMigrationThenWarmerThenAPI(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		slowly := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return ctx.Err() }
 		pool := newPool(t,
-			worker.WithWorker(do("api", slowly), worker.WithDependsOn("warmer")),
+			worker.WithWorker(do("api", drain(time.Second)), worker.WithDependsOn("warmer")),
 			worker.WithWorker(do("warmer", readyAfter(10*time.Second)), worker.WithReadiness(time.Minute), worker.WithDependsOn("migration")),
-			worker.WithWorker(do("migration", takes(time.Minute)), worker.WithReadyOnSuccess()),
+			worker.WithWorker(do("migration", takes(time.Minute, nil)), worker.WithReadyOnSuccess()),
 		)
 		require.NoError(t, pool.Start(t.Context()))
 		synctest.Wait()
@@ -152,7 +141,7 @@ func TestDependencyThatComesUpAnHourLater(t *testing.T) {
 // The chain of what has failed is told: by Run, by the executions, and in the events.
 func TestDependencyThatGivesUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		for name, failing := range map[string]run{"error": fails(time.Second), "permanent": func(context.Context) error {
+		for name, failing := range map[string]run{"error": takes(time.Second, errors.New("boom")), "permanent": func(context.Context) error {
 			time.Sleep(time.Second)
 			return worker.Permanent(errors.New("boom"))
 		}} {
@@ -192,7 +181,7 @@ func TestStopPoolOnFailureOnEitherSideOfADependency(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				pool := newPool(t,
-					worker.WithWorker(do("database", fails(time.Second)), append(options[0], worker.WithReadiness(0))...),
+					worker.WithWorker(do("database", takes(time.Second, errors.New("boom"))), append(options[0], worker.WithReadiness(0))...),
 					worker.WithWorker(do("api", block), append(options[1], worker.WithDependsOn("database"))...),
 					worker.WithWorker(do("other", block)))
 				require.Error(t, pool.Run(t.Context()))
@@ -212,7 +201,6 @@ func TestDependencyThatIsStoppedBeforeItWasReady(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, worker.Pending, execution(t, pool, "api").Status(), "a restart is no end")
 
-		require.EqualError(t, pool.Unregister(t.Context(), "database"), "worker database cannot be unregistered: api depend on it")
 		require.NoError(t, pool.StopWorker(t.Context(), "database"))
 		synctest.Wait()
 		var failed *worker.DependencyError
@@ -273,7 +261,7 @@ func TestDependentThatHangsUnderAStopTimeout(t *testing.T) {
 // An attempt that is not ready in time has failed, whatever it returns, and is retried.
 func TestReadinessTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(inOrder("job", func(ctx context.Context) error { <-ctx.Done(); return nil }, readyAfter(time.Second)),
+		pool := newPool(t, worker.WithWorker(inOrder("job", untilTold, readyAfter(time.Second)),
 			worker.WithReadiness(10*time.Second), worker.WithMaxExecutionsAttempts(2)))
 		require.NoError(t, pool.Start(t.Context()))
 		require.NoError(t, pool.WaitReady(t.Context()))
@@ -382,7 +370,7 @@ func TestDependenciesOfAnOptionByHand(t *testing.T) {
 
 func TestWaitReadyEndings(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("a", fails(time.Minute)), worker.WithReadiness(0)), worker.WithWorker(do("b", block), worker.WithReadiness(0)))
+		pool := newPool(t, worker.WithWorker(do("a", takes(time.Minute, errors.New("boom"))), worker.WithReadiness(0)), worker.WithWorker(do("b", block), worker.WithReadiness(0)))
 		require.EqualError(t, pool.WaitReady(within(t, time.Second)), "context deadline exceeded: worker pool is not started")
 		waited := make(chan error, 1)
 		go func() { waited <- pool.WaitReady(t.Context()) }()
@@ -391,13 +379,11 @@ func TestWaitReadyEndings(t *testing.T) {
 		require.NoError(t, pool.Start(t.Context()))
 		require.EqualError(t, pool.WaitReady(within(t, time.Second)), "context deadline exceeded: not ready: a, b")
 		require.EqualError(t, <-waited, "worker a: boom", "the first that cannot become ready ends it")
-		assert.Equal(t, 62*time.Second, time.Since(start).Round(time.Second)+time.Second)
+		assert.Equal(t, 61*time.Second, time.Since(start))
 		go func() { waited <- pool.WaitReady(within(t, time.Hour)) }()
 		require.EqualError(t, <-waited, "worker a: boom")
 		require.NoError(t, pool.Stop())
 		require.ErrorIs(t, pool.WaitReady(t.Context()), worker.ErrPoolStopped)
-		var none context.Context
-		require.EqualError(t, pool.WaitReady(none), "nil context")
 	})
 }
 
@@ -438,7 +424,7 @@ func TestWhatIsFine(t *testing.T) {
 // The start of 10,000 workers in a chain takes time that grows with its edges, in real time.
 func TestLongChainStartsSoon(t *testing.T) {
 	pool := worker.NewWorkerPool(worker.WithWorker(do("0", block)))
-	for i := range 9_999 {
+	for i := range size(10_000) - 1 {
 		pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i+1), block), worker.WithDependsOn(fmt.Sprint(i))))
 	}
 	began := time.Now()

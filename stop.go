@@ -153,8 +153,9 @@ func (g *generation) expire() {
 	}
 	g.stop.err = err
 
-	// First the log, since a main may end the process with the error. Nobody waits for a log writer that takes long.
-	await(launch(func() { g.logStragglers(err) }), logPatience)
+	if g.logger != nil { // first, since a main may end the process with the error; but nobody waits for a log writer that takes long
+		await(launch(func() { g.logStragglers(err) }), logPatience)
+	}
 	close(g.expired)
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -75,7 +74,7 @@ func TestStopBeginsNoFirstAttempt(t *testing.T) {
 func TestNothingBeginsInALaterStageDuringAStop(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ran := false
-		pool := newPool(t, worker.WithWorker(drain("producer", 20*time.Second)),
+		pool := newPool(t, worker.WithWorker(do("producer", drain(20*time.Second))),
 			worker.WithWorker(do("consumer", func(context.Context) error { ran = true; return nil }), worker.WithStopStage(1),
 				worker.WithDeferredStartThreshold(10)))
 		require.NoError(t, pool.Start(t.Context()))
@@ -143,14 +142,14 @@ func TestWhoHangsIsLoggedBeforeRunReturns(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				release := make(chan struct{})
 				var written atomic.Bool
-				logger := zerolog.New(writerFunc(func(line string) {
+				logs := logging(t, func(line string) {
 					if strings.Contains(line, "worker has not stopped in time") {
 						time.Sleep(test.takes)
 						written.Store(true)
 					}
-				}))
+				})
 				pool := newPool(t, worker.WithGlobalStopTimeout(10*time.Second), worker.WithWorker(do("hung", deaf(release))))
-				ctx, cancel := context.WithTimeout(logger.WithContext(context.Background()), time.Minute)
+				ctx, cancel := context.WithTimeout(logs, time.Minute)
 				defer cancel()
 
 				require.ErrorIs(t, pool.Run(ctx), worker.ErrStopTimeout)
@@ -162,19 +161,4 @@ func TestWhoHangsIsLoggedBeforeRunReturns(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestStopErrorTellsWhoHangsFromWhoIsToldOnlyNow(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		release := make(chan struct{})
-		pool := newPool(t, worker.WithWorker(do("hung", deaf(release))), worker.WithWorker(do("later", block), worker.WithStopStage(1)))
-		require.NoError(t, pool.Start(t.Context()))
-		time.Sleep(time.Minute)
-		var stop *worker.StopError
-		require.ErrorAs(t, pool.Shutdown(within(t, time.Second)), &stop)
-		require.Len(t, stop.Workers, 2)
-		assert.Equal(t, []time.Duration{time.Second, 0}, []time.Duration{stop.Workers[0].Told, stop.Workers[1].Told})
-		close(release)
-		require.NoError(t, pool.Stop())
-	})
 }

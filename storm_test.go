@@ -19,24 +19,6 @@ import (
 // Many at once, in real time: what a stop, a probe or a report costs is bounded by its own workers, and nothing stays. The machine may be
 // busy with something else meanwhile, so where a bound is tight one of several tries will do.
 
-// size is how many there are of something, fewer with the race detector, which takes its own time.
-func size(n int) int {
-	if raceEnabled {
-		return n / 10
-	}
-
-	return n
-}
-
-// soon is how late something may be on a busy machine.
-func soon(d time.Duration) time.Duration {
-	if raceEnabled {
-		return 50 * d
-	}
-
-	return d
-}
-
 // leastOf returns the shortest of several tries, and ends with the first that is short enough.
 func leastOf(tries int, enough time.Duration, try func() time.Duration) time.Duration {
 	least := time.Duration(1<<63 - 1)
@@ -165,7 +147,9 @@ func TestBoundedStopsOf10000HungWorkersEndInTime(t *testing.T) {
 			late := leastOf(20, bound, func() time.Duration {
 				lates := make(chan time.Duration, callers)
 				for range callers {
-					go func() { lates <- lateBy(t, func(ctx context.Context) error { return pool.Shutdown(ctx) }) }()
+					go func() {
+						lates <- lateBy(t, 10*time.Millisecond, func(ctx context.Context) error { return pool.Shutdown(ctx) })
+					}()
 				}
 				var most time.Duration
 				for range callers {
@@ -180,10 +164,38 @@ func TestBoundedStopsOf10000HungWorkersEndInTime(t *testing.T) {
 	}
 }
 
-// lateBy returns how long after a deadline of 10 ms a call returns.
-func lateBy(t *testing.T, call func(ctx context.Context) error) time.Duration {
+// TestBoundedStopOfOneHungAmong10000EndsInTime: the others have ended by then, and it is named and located.
+func TestBoundedStopOfOneHungAmong10000EndsInTime(t *testing.T) {
+	late := leastOf(10, 50*time.Millisecond, func() time.Duration {
+		release := make(chan struct{})
+		pool := manyHung(t, 1, release)
+		for i := range size(10_000) {
+			pool.Register(worker.NewWorkerRegistration(do(fmt.Sprint(i), block)))
+		}
+		require.NoError(t, pool.WaitReady(t.Context()))
+
+		var stop *worker.StopError
+		late := lateBy(t, 500*time.Millisecond, func(ctx context.Context) error {
+			err := pool.Shutdown(ctx)
+			assert.ErrorAs(t, err, &stop)
+			return err
+		})
+		require.NotEmpty(t, stop.Workers)
+		assert.Equal(t, "worker-0", stop.Workers[0].Name)
+		if !raceEnabled { // with it, the stacks take longer than a stop may be late
+			assert.Contains(t, stop.Workers[0].Stack, "waitForRelease")
+		}
+		close(release)
+		require.NoError(t, pool.Stop())
+		return late
+	})
+	assert.Less(t, late, soon(50*time.Millisecond))
+}
+
+// lateBy returns how long after its deadline, in d, a call returns.
+func lateBy(t *testing.T, d time.Duration, call func(ctx context.Context) error) time.Duration {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Millisecond)
+	deadline := time.Now().Add(d)
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	assert.ErrorIs(t, call(ctx), worker.ErrStopTimeout)
@@ -201,7 +213,7 @@ func TestStopWorkerBeside50000OthersEndsInTime(t *testing.T) {
 	tries := 0
 	late := leastOf(20, 20*time.Millisecond, func() time.Duration {
 		tries++
-		return lateBy(t, func(ctx context.Context) error { return pool.StopWorker(ctx, "worker-0") })
+		return lateBy(t, 10*time.Millisecond, func(ctx context.Context) error { return pool.StopWorker(ctx, "worker-0") })
 	})
 	runtime.ReadMemStats(&after)
 	assert.Less(t, late, soon(20*time.Millisecond), "1.1 s before")

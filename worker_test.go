@@ -24,7 +24,7 @@ import (
 func TestStatusStrings(t *testing.T) {
 	for status, text := range map[worker.WorkerStatus]string{
 		worker.Unknown: "unknown", worker.Deferred: "deferred", worker.Running: "running", worker.Success: "success",
-		worker.Error: "error", worker.Waiting: "waiting", worker.Stopped: "stopped", worker.Stuck: "stuck",
+		worker.Error: "error", worker.Waiting: "waiting", worker.Stopped: "stopped", worker.Stuck: "stuck", worker.Pending: "pending",
 		-1: "unknown", 99: "unknown",
 	} {
 		assert.Equal(t, text, status.String())
@@ -74,6 +74,7 @@ func TestExecutionByHand(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
+	assert.IsType(t, &worker.DefaultWorkerPoolFactory{}, worker.NewDefaultWorkerPoolFactory())
 	assert.Equal(t, worker.ExecutionOptions{MaxExecutionsAttempts: 1, Middlewares: []worker.Middleware{}}, worker.DefaultWorkerExecutionOptions())
 
 	generator, metrics, job := uuid.NewDefaultUuidGenerator(), worker.NewWorkerMetrics("n", "s"), do("job", nil)
@@ -125,9 +126,7 @@ func TestMaximumOfAttempts(t *testing.T) {
 func TestThresholdThatIsNotPositiveMeansNoDeferral(t *testing.T) {
 	for _, threshold := range []float64{0, -0.5, -1e300} {
 		pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithDeferredStartThreshold(threshold)))
-		require.NoError(t, pool.Start(t.Context()))
-		_ = pool.Wait(context.Background())
-		require.NoError(t, pool.Stop())
+		require.NoError(t, pool.Run(t.Context()))
 		assert.Equal(t, "starting execution attempt 1/1", messages(execution(t, pool, "job"))[0])
 	}
 }
@@ -154,13 +153,12 @@ func TestRegistrations(t *testing.T) {
 	assert.Empty(t, pool.Executions())
 	assert.NotNil(t, pool.Executions())
 
-	require.NoError(t, pool.Start(t.Context()))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
+	require.NoError(t, pool.Run(t.Context()))
 	_, err = pool.Execution("nobody")
 	require.EqualError(t, err, "execution for worker nobody was not found")
 	assert.Equal(t, worker.Success, execution(t, pool, "job").Status())
 	assert.Equal(t, worker.Success, execution(t, pool, "direct").Status())
+	assert.Len(t, pool.Report().Workers, 2)
 }
 
 func TestContextOfAWorker(t *testing.T) {
@@ -177,30 +175,13 @@ func TestContextOfAWorker(t *testing.T) {
 		return nil
 	})))
 	logger := zerolog.New(&logs).With().Str("service", "s").Logger()
-	require.NoError(t, pool.Start(context.WithValue(logger.WithContext(t.Context()), key{}, "value")))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
+	require.NoError(t, pool.Run(context.WithValue(logger.WithContext(t.Context()), key{}, "value")))
 
 	assert.Equal(t, `{"level":"warn","service":"s","worker":"job","workerExecutionID":"id-1","message":"from inside"}`, logs.lines()[1])
 
 	assert.Empty(t, worker.CtxWorkerName(t.Context()))
 	assert.Empty(t, worker.CtxWorkerExecutionId(t.Context()))
 	assert.Equal(t, zerolog.Disabled, worker.CtxLogger(t.Context()).GetLevel())
-}
-
-func TestCauseOfAStop(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var cause error
-		pool := newPool(t, worker.WithWorker(do("job", func(ctx context.Context) error {
-			<-ctx.Done()
-			cause = context.Cause(ctx)
-			return nil
-		})))
-		require.NoError(t, pool.Start(t.Context()))
-		synctest.Wait()
-		require.NoError(t, pool.Stop())
-		assert.Equal(t, worker.ErrPoolStopped, cause)
-	})
 }
 
 func TestAnnotatedSpans(t *testing.T) {
@@ -220,9 +201,7 @@ func TestAnnotatedSpans(t *testing.T) {
 		return nil
 	})))
 	var logs logBuffer
-	require.NoError(t, pool.Start(logs.context()))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
+	require.NoError(t, pool.Run(logs.context()))
 	_, outside := worker.CtxTracer(t.Context()).Start(t.Context(), "nowhere")
 	outside.End()
 	_, outside = provider.Tracer("other").Start(t.Context(), "outside")
@@ -288,18 +267,6 @@ func TestPanicError(t *testing.T) {
 	assert.Equal(t, "recovered panic: EOF", withError.Error())
 	require.ErrorIs(t, withError, io.EOF)
 	assert.NoError(t, errors.Unwrap(&worker.PanicError{Value: "text"}))
-}
-
-func TestFactory(t *testing.T) {
-	factory := worker.NewDefaultWorkerPoolFactory()
-	assert.IsType(t, &worker.DefaultWorkerPoolFactory{}, factory)
-
-	pool, err := factory.Create()
-	require.NoError(t, err)
-	require.NoError(t, pool.Start(t.Context()))
-	_ = pool.Wait(context.Background())
-	require.NoError(t, pool.Stop())
-	assert.Empty(t, pool.Executions())
 }
 
 func TestStartBeginsInRegistrationOrder(t *testing.T) {

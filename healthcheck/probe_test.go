@@ -109,13 +109,6 @@ func TestLivenessAndReadinessProbes(t *testing.T) {
 		assert.Equal(t, healthcheck.NewCheckerProbeResult(true, ""), liveness.Check(t.Context()))
 	})
 
-	t.Run("a vital worker that gave up", func(t *testing.T) {
-		fail := worker.NewFuncWorker("vital", func(context.Context) error { return errors.New("boom") })
-		pool := worker.NewWorkerPool(worker.WithWorker(fail, worker.WithStopPoolOnFailure()))
-		require.Error(t, pool.Run(t.Context()))
-		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "vital: error"), workerhealthcheck.NewWorkerLivenessProbe(pool).Check(t.Context()))
-	})
-
 	t.Run("all is well", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			pool := worker.NewWorkerPool(worker.WithWorker(worker.NewFuncWorker("job", func(context.Context) error { return nil })))
@@ -127,22 +120,14 @@ func TestLivenessAndReadinessProbes(t *testing.T) {
 	})
 }
 
-func TestWorkerProbeName(t *testing.T) {
-	assert.Equal(t, "worker-liveness", workerhealthcheck.NewWorkerLivenessProbe(nil).Name())
-	assert.Equal(t, "worker-readiness", workerhealthcheck.NewWorkerReadinessProbe(nil).Name())
-
-	probe := workerhealthcheck.NewWorkerProbe(nil)
-	assert.Equal(t, "worker", workerhealthcheck.DefaultProbeName)
-	assert.Equal(t, workerhealthcheck.DefaultProbeName, probe.Name())
-	assert.Same(t, probe, probe.SetName("jobs"))
-	assert.Equal(t, "jobs", probe.Name())
-}
-
 func TestNamesOfProbes(t *testing.T) {
-	pool := worker.NewWorkerPool()
-	probe, liveness, readiness := workerhealthcheck.NewWorkerProbe(pool), workerhealthcheck.NewWorkerLivenessProbe(pool), workerhealthcheck.NewWorkerReadinessProbe(pool)
+	probe, liveness, readiness := workerhealthcheck.NewWorkerProbe(nil), workerhealthcheck.NewWorkerLivenessProbe(nil), workerhealthcheck.NewWorkerReadinessProbe(nil)
 	assert.Equal(t, []string{"worker", "worker-liveness", "worker-readiness"}, []string{probe.Name(), liveness.Name(), readiness.Name()})
-	assert.Equal(t, []string{"a", "b", "c"}, []string{probe.SetName("a").Name(), liveness.SetName("b").Name(), readiness.SetName("c").Name()})
+	assert.Equal(t, workerhealthcheck.DefaultProbeName, probe.Name())
+	assert.Same(t, probe, probe.SetName("a"))
+	assert.Same(t, liveness, liveness.SetName("b"))
+	assert.Same(t, readiness, readiness.SetName("c"))
+	assert.Equal(t, []string{"a", "b", "c"}, []string{probe.Name(), liveness.Name(), readiness.Name()})
 }
 
 func TestFailingWorkers(t *testing.T) {
@@ -159,5 +144,6 @@ func TestFailingWorkers(t *testing.T) {
 		failing, ok = liveness.Failing()
 		assert.False(t, ok)
 		assert.Equal(t, map[string]worker.WorkerStatus{"ErrorWorker": worker.Error}, failing)
+		assert.Equal(t, healthcheck.NewCheckerProbeResult(false, "ErrorWorker: error"), liveness.Check(t.Context()))
 	})
 }
