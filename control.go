@@ -163,10 +163,12 @@ func (s *supervisor) isLate() (by time.Duration, late bool) {
 	if s.bound != nil {
 		s.bound.Stop()
 	}
-	late = !s.lateFrom.IsZero()
-	s.finished = !late
+	if s.lateFrom.IsZero() {
+		s.finished = true
+		return 0, false
+	}
 
-	return time.Since(s.lateFrom), late
+	return time.Since(s.lateFrom), true
 }
 
 func (s *supervisor) wasLate() bool {

@@ -11,7 +11,10 @@ func (e *WorkerExecution) apply(s *supervisor, k TransitionKind, at time.Time, d
 	e.id = s.id
 	e.currentExecutionAttempt = s.number
 	e.consecutiveFailures = s.counts.failures
-	e.nextAttemptAt = d.due
+	e.nextAttemptAt = time.Time{}
+	if s.status == Deferred || s.status == Waiting {
+		e.nextAttemptAt = s.due
+	}
 	e.gaveUp = s.gaveUp
 	if s.status != e.status {
 		e.status = s.status

@@ -6,27 +6,32 @@ import (
 	"time"
 )
 
-// heartbeatChecks is how often an attempt is checked within its heartbeat's timeout. A beat is then one atomic store, without a
-// look at the clock, and silence is noticed at most one check late.
+// heartbeatChecks is how often an attempt is checked within its heartbeat's timeout. A beat is then one atomic store at most, with a
+// look at the clock for the first one since the last check, and silence is noticed at most one check late.
 const heartbeatChecks = 10
 
 // heartbeat is what a watch knows of an attempt's beats.
 type heartbeat struct {
-	beaten atomic.Bool  // since the last check
-	last   atomic.Int64 // when a check last found a beat, in nanoseconds since 1970; 0 for never
+	beaten atomic.Int64 // when the first beat since the last look was, in nanoseconds after the attempt's start and one more; 0 if none was
 
-	timer *time.Timer // guarded by the watch's turn, as the fields below are
-	quiet int         // checks since the last beat
+	// The watch's turn guards the fields below.
+	timer *time.Timer
+	last  int64 // of those that looks have found, the last; 0 before the first
+	found bool  // a beat since the last check
+	quiet int   // checks since the last beat
 	stuck bool
 }
 
-// lastBeat returns when a check last found a beat, or when there was none.
-func (h *heartbeat) lastBeat(none time.Time) time.Time {
-	if last := h.last.Load(); last != 0 {
-		return time.Unix(0, last)
+// look looks for a beat since the last look.
+func (h *heartbeat) look() {
+	if at := h.beaten.Swap(0); at != 0 {
+		h.last, h.found = at, true
 	}
+}
 
-	return none
+// lastBeat returns how long after the attempt's start the last beat was of which the time is known, negative if there was none.
+func (h *heartbeat) lastBeat() time.Duration {
+	return time.Duration(max(h.last, h.beaten.Load())) - 1
 }
 
 // Heartbeat tells that a worker with [WithHeartbeat] is alive: the worker whose context ctx derives from, and, in a nested pool,
@@ -35,8 +40,8 @@ func (h *heartbeat) lastBeat(none time.Time) time.Time {
 func Heartbeat(ctx context.Context) {
 	for a := attemptOf(ctx); a != nil; a = a.supervisor.generation.outer {
 		// Load first: a store would take the cache line from the other cores each time.
-		if w := a.watch; w != nil && !w.heartbeat.beaten.Load() {
-			w.heartbeat.beaten.Store(true)
+		if w := a.watch; w != nil && w.heartbeat.beaten.Load() == 0 {
+			w.heartbeat.beaten.Store(int64(time.Since(w.startedAt)) + 1)
 		}
 	}
 }
@@ -50,9 +55,8 @@ func (w *watch) checkHeartbeat() {
 	h := &w.heartbeat
 	defer func() { h.timer.Reset(w.heartbeatInterval()) }()
 
-	if h.beaten.Swap(false) {
-		h.quiet = 0
-		h.last.Store(time.Now().UnixNano())
+	if h.look(); h.found {
+		h.found, h.quiet = false, 0
 		w.a.supervisor.execution.beat(time.Now())
 		w.resume()
 	} else if h.quiet++; h.quiet == heartbeatChecks {
@@ -75,7 +79,5 @@ func (w *watch) resume() {
 		w.heartbeat.stuck = false
 		s.record(TransitionHeartbeatResumed, plain)
 	}
-	if s.counts != (counts{}) && w.healthy(time.Now()) {
-		w.endRow()
-	}
+	w.endRowIfHealthy(time.Now())
 }

@@ -255,6 +255,31 @@ func TestCountersCarryTheirCreationTime(t *testing.T) {
 	})
 }
 
+// A service may have made up for what the published module does not measure, under a name that is one of the new families' now.
+func TestServiceThatHasAFamilyOfANewNameKeepsIt(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "worker_execution_duration_seconds", Help: "Mine."}, []string{"job"})
+	registry.MustRegister(durations)
+	durations.WithLabelValues("job").Observe(1)
+
+	pool := newPool(t, worker.WithWorker(do("job", succeed)))
+	require.NoError(t, pool.Metrics().Register(registry))
+	require.NoError(t, pool.Run(t.Context()))
+
+	assert.Equal(t, []string{
+		`worker_executions_total{status="started",worker="job"} 1`,
+		`worker_executions_total{status="success",worker="job"} 1`,
+	}, samples(registry, "worker_executions_total"))
+	assert.Contains(t, scrape(registry), `worker_execution_duration_seconds_count{job="job"} 1`)
+	assert.NotContains(t, scrape(registry), "worker_up", "the counter alone")
+	require.EqualError(t, pool.Metrics().Register(registry), "duplicate metrics collector registration attempted")
+
+	// What stood in the published counter's way does so here.
+	taken := prometheus.NewRegistry()
+	taken.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "worker_executions_total", Help: "Mine."}))
+	require.ErrorContains(t, worker.NewWorkerMetrics("", "").Register(taken), `"worker_executions_total"`)
+}
+
 func TestWorkersOfOneLabelShareTheirSeries(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t,

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"github.com/rs/zerolog"
 	oteltrace "go.opentelemetry.io/otel/trace"
@@ -55,9 +56,23 @@ func (s *supervisor) log(level zerolog.Level, message string, d *detail) {
 		event = s.event(level, s.id).Str(zerolog.ErrorFieldName, d.text) // without what the user's marshaller has left behind
 	}
 	if d.cause != nil {
-		event.Str("cause", textOf(d.cause))
+		event.Str("cause", s.causeText(d.cause))
 	}
 	event.Msg(message)
+}
+
+// causeText is the text of why the worker ends. If that is an error of a user's, it is the cause of the pool's stop, which is asked for
+// its text once for all workers.
+func (s *supervisor) causeText(cause error) string {
+	if isPlain(cause) {
+		return cause.Error()
+	}
+
+	s.pool.mu.Lock()
+	s.pool.currentLocked() // the end of Start's context begins a stop
+	s.pool.mu.Unlock()
+
+	return s.generation.causeText()
 }
 
 // logError logs what went wrong in a user's code that has a default.
@@ -85,14 +100,29 @@ func (s *supervisor) logStraggler(stuck StuckWorker) {
 	})
 }
 
-// apart runs user code on a goroutine of its own, so that a Goexit in it is not the caller's.
+// apart runs user code on a goroutine of its own, so that a Goexit in it is not the caller's, and waits for it.
 func apart(f func()) {
+	<-launch(f)
+}
+
+// patience is how long a start, a stop or a report waits for user code that is none of its workers': log writers, and the methods of
+// Start's context and of its cause.
+const patience = 100 * time.Millisecond
+
+// briefly runs user code apart, and does not wait for it any longer than that.
+func briefly(f func()) {
+	await(launch(f), patience)
+}
+
+// launch runs user code on a goroutine of its own. The channel is closed once that has ended.
+func launch(f func()) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = guard(f)
 	}()
-	<-done
+
+	return done
 }
 
 // baseLogger returns the logger that ctx carries, less the fields that a surrounding attempt put into it: the workers of a

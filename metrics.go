@@ -59,6 +59,8 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 //   - worker_heartbeat_age_seconds, a gauge: how long ago a running attempt last beat, to a tenth of its heartbeat's timeout;
 //   - worker_heartbeat_timeout_seconds, a gauge: how long it may be silent, absent for a worker without a heartbeat;
 //   - worker_scheduled, a gauge: 1 for a worker with a schedule ([WithSchedule]), absent for any other;
+//   - worker_timed_out, a gauge: 1 while an attempt has timed out ([WithAttemptTimeout]) and has not returned, else 0, absent for a
+//     worker whose attempts are not bounded;
 //   - worker_panics_total, a counter of attempts that panicked;
 //   - worker_stop_timeouts_total, a counter of stops that gave up waiting for it;
 //   - worker_execution_duration_seconds, a histogram of how long attempts took, from 0.1 s to 1 day, with native buckets too.
@@ -90,6 +92,7 @@ type families struct {
 	heartbeatAge *prometheus.Desc
 	heartbeat    *prometheus.Desc
 	scheduled    *prometheus.Desc
+	timedOut     *prometheus.Desc
 	panics       *prometheus.Desc
 	stopTimeouts *prometheus.Desc
 	statuses     [len(statusLabels)]*dto.LabelPair
@@ -132,6 +135,7 @@ func newFamilies(namespace, subsystem string) *families {
 		heartbeatAge: desc("worker_heartbeat_age_seconds", "How long ago the running attempt last beat."),
 		heartbeat:    desc("worker_heartbeat_timeout_seconds", "How long the worker may be silent."),
 		scheduled:    desc("worker_scheduled", "Whether the worker runs by a schedule."),
+		timedOut:     desc("worker_timed_out", "Whether an attempt of the worker has timed out and has not returned."),
 		panics:       desc("worker_panics_total", "Total number of attempts that panicked."),
 		stopTimeouts: desc("worker_stop_timeouts_total", "Total number of stops that gave up waiting for the worker."),
 		workerLabel:  "worker",
@@ -161,7 +165,8 @@ func newDurations(namespace, subsystem string) *prometheus.HistogramVec {
 var errMetrics = errors.New("metrics were not made by NewWorkerMetrics")
 
 // Register registers the [WorkerMetrics] against a [prometheus.Registry]. It returns the registry's own error, such as
-// [prometheus.AlreadyRegisteredError] where metrics of the same namespace and subsystem are registered already.
+// [prometheus.AlreadyRegisteredError] where metrics of the same namespace and subsystem are registered already. In a registry that has
+// a family of a service's own by one of the names, other than the counter's, it registers worker_executions_total alone.
 func (m *WorkerMetrics) Register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return errors.New("nil prometheus registry")
@@ -170,7 +175,12 @@ func (m *WorkerMetrics) Register(registry *prometheus.Registry) error {
 		return errMetrics
 	}
 
-	return registry.Register(m)
+	err := registry.Register(m)
+	if _, again := err.(prometheus.AlreadyRegisteredError); err == nil || again {
+		return err
+	}
+
+	return registry.Register(executionsAlone{m})
 }
 
 // Describe implements [prometheus.Collector]. Metrics that were not made by NewWorkerMetrics are refused by the registry.
@@ -182,7 +192,7 @@ func (m *WorkerMetrics) Describe(descs chan<- *prometheus.Desc) {
 
 	for _, desc := range []*prometheus.Desc{
 		m.executions, m.up, m.ready, m.stuck, m.gaveUp, m.failures, m.started, m.nextAttempt, m.lastSuccess, m.heartbeatAge,
-		m.heartbeat, m.scheduled, m.panics, m.stopTimeouts,
+		m.heartbeat, m.scheduled, m.timedOut, m.panics, m.stopTimeouts,
 	} {
 		descs <- desc
 	}
@@ -252,7 +262,12 @@ func (m *WorkerMetrics) expect(n int) {
 
 // join returns the series of a plan, whose gauges tell of it from now on.
 func (m *WorkerMetrics) join(member *plan) *workerSeries {
-	series := m.of(member.name)
+	label := Sanitize(member.name)
+
+	m.mu.Lock() // until it has joined, or the last one to leave would take the series along
+	defer m.mu.Unlock()
+
+	series := m.ofLocked(label)
 	series.mu.Lock()
 	defer series.mu.Unlock()
 
@@ -275,6 +290,7 @@ func (m *WorkerMetrics) leave(member *plan) {
 	if label := series.label; empty && m.series[label] == series {
 		delete(m.series, label)
 		m.sorted = nil
+		series.durations.end() // first, or a scrape under way would make the histogram anew
 		m.durations().DeleteLabelValues(label)
 	}
 }
@@ -294,7 +310,12 @@ func (m *WorkerMetrics) of(workerName string) *workerSeries {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	if series = m.series[label]; series == nil {
+	return m.ofLocked(label)
+}
+
+func (m *WorkerMetrics) ofLocked(label string) *workerSeries {
+	series := m.series[label]
+	if series == nil {
 		series = newWorkerSeries(m, label)
 		m.series[label] = series
 		m.sorted = nil

@@ -109,6 +109,7 @@ func (i *innermost) leave() {
 	defer i.mu.Unlock()
 
 	if i.running--; i.running == 0 {
+		i.a.noteRunEnd(time.Now())
 		i.idle.Broadcast()
 	}
 }

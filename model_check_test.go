@@ -598,7 +598,11 @@ func (w *world) checkRequests() {
 	for _, op := range w.plan.asked {
 		name, registered := w.plan.workers[op.worker].name, w.pool.Registrations()
 		needed := slices.ContainsFunc(w.plan.workers, func(s *workerSpec) bool { return registered[s.name] != nil && slices.Contains(s.dependsOn, name) })
-		if w.perform(op); registered[name] != nil && (op.verb != unregister || !needed) {
+		w.perform(op)
+		switch {
+		case registered[name] == nil, op.verb == unregister && needed: // it was refused
+		case op.verb != unregister && w.pool.Registrations()[name] == nil: // likewise, since an earlier request was just done
+		default:
 			last[name] = op.verb
 		}
 	}

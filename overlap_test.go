@@ -224,6 +224,38 @@ func TestAttemptThatHangsIsNeverHealthy(t *testing.T) {
 	})
 }
 
+// A heartbeat's timeout may be far longer than the time after which a worker is healthy.
+func TestBeatBeforeAWorkerIsHealthyDoesNotMakeItHealthy(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(worker.NewPeriodicWorker("job", time.Minute, block), worker.WithHeartbeat(10*time.Minute),
+			worker.WithHealthyAfter(30*time.Second), worker.WithMaxExecutionsAttempts(3)))
+		require.ErrorIs(t, pool.Run(within(t, time.Hour)), worker.ErrHeartbeatMissed, "each beats at its begin, and hangs")
+		assert.Equal(t, 33*time.Minute, time.Since(start), "given up after three attempts")
+		assert.Equal(t, 3, execution(t, pool, "job").ConsecutiveFailures())
+	})
+}
+
+func TestBeatsOfAnAttemptThatIsShorterThanItsHeartbeat(t *testing.T) {
+	beats := func(ctx context.Context) error {
+		for range 40 {
+			worker.Heartbeat(ctx)
+			time.Sleep(time.Second)
+		}
+		return errors.New("boom")
+	}
+	for healthyAfter, attempts := range map[time.Duration]int{30 * time.Second: 10, 50 * time.Second: 3} {
+		t.Run(healthyAfter.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				ran := 0
+				e := script(t, 10*40*time.Second-time.Second, do("job", func(ctx context.Context) error { ran++; return beats(ctx) }),
+					worker.WithHeartbeat(time.Hour), worker.WithHealthyAfter(healthyAfter), worker.WithMaxExecutionsAttempts(3))
+				assert.Equal(t, attempts, ran)
+				assert.LessOrEqual(t, e.ConsecutiveFailures(), 3)
+			})
+		})
+	}
+}
+
 func TestTimeInAMiddlewareIsNotHealth(t *testing.T) {
 	locks := middleware("lock", func(ctx context.Context, next worker.HandlerFunc) error {
 		time.Sleep(time.Hour)
@@ -233,12 +265,23 @@ func TestTimeInAMiddlewareIsNotHealth(t *testing.T) {
 		time.Sleep(time.Hour)
 		return errors.New("no lock")
 	})
-	for name, wrapper := range map[string]worker.Middleware{"that gets its lock": locks, "that does not": never} {
+	after := middleware("flush", func(ctx context.Context, next worker.HandlerFunc) error {
+		err := next(ctx)
+		time.Sleep(time.Hour)
+		return err
+	})
+	again := middleware("retry", func(ctx context.Context, next worker.HandlerFunc) error {
+		_ = next(ctx)
+		time.Sleep(time.Hour)
+		return next(ctx)
+	})
+	wrappers := map[string]worker.Middleware{"before": locks, "without Run": never, "after": after, "between two runs": again}
+	for name, wrapper := range wrappers {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				pool := newPool(t, worker.WithWorker(do("job", fail), worker.WithMiddlewares(wrapper), worker.WithHealthyAfter(time.Minute),
 					worker.WithMaxExecutionsAttempts(3)))
-				require.Error(t, pool.Run(t.Context()))
+				require.Error(t, pool.Run(within(t, 24*time.Hour)))
 				assert.Equal(t, 3*time.Hour, time.Since(start))
 			})
 		})

@@ -77,7 +77,7 @@ func (w *PeriodicWorker) Run(ctx context.Context) error {
 		defer seen.next.Store(0)
 	}
 	due := time.Now().Add(max(w.initialDelay, 0))
-	seen.next.Store(due.UnixNano())
+	seen.expect(due)
 
 	timer := time.NewTimer(time.Until(due)) // one for all waits
 	defer timer.Stop()
@@ -91,7 +91,7 @@ func (w *PeriodicWorker) Run(ctx context.Context) error {
 		}
 
 		due = w.next(due, time.Now())
-		seen.next.Store(due.UnixNano())
+		seen.expect(due)
 		timer.Reset(time.Until(due))
 	}
 

@@ -8,7 +8,8 @@ import (
 
 // WithPoolLogs lets the pool log its own start and end, one record each at the info level: how many workers it starts, and the version
 // of the program's main module; why it has stopped, how long it ran and how long the stop took, and who was late. Without it, a pool
-// logs what happens to its workers, as the published module does, and nothing else.
+// logs what happens to its workers, as the published module does, and nothing else. A start and a stop wait for a log writer that hangs
+// for a tenth of a second.
 func WithPoolLogs() WorkerPoolOption {
 	return func(o *PoolOptions) {
 		o.PoolLogs = true
@@ -25,7 +26,7 @@ func (g *generation) logStart() {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		version = info.Main.Version
 	}
-	apart(func() { g.logger.Info().Int("workers", workers).Str("version", version).Msg("worker pool started") })
+	briefly(func() { g.logger.Info().Int("workers", workers).Str("version", version).Msg("worker pool started") })
 }
 
 // logEnd is called once all workers have ended.
@@ -35,7 +36,7 @@ func (g *generation) logEnd() {
 	}
 
 	g.pool.mu.Lock()
-	cause, ran, took := g.stop.cause, time.Since(g.startedAt), time.Since(g.stop.at)
+	ran, took := time.Since(g.startedAt), time.Since(g.stop.at)
 	var late []string
 	for _, s := range g.order {
 		if s.wasLate() {
@@ -44,8 +45,9 @@ func (g *generation) logEnd() {
 	}
 	g.pool.mu.Unlock()
 
-	apart(func() {
-		event := g.logger.Info().Str("cause", textOf(cause)).Str("ran", ran.String()).Str("took", took.String())
+	cause := g.causeText()
+	briefly(func() {
+		event := g.logger.Info().Str("cause", cause).Str("ran", ran.String()).Str("took", took.String())
 		if len(late) > 0 {
 			event.Str("late", strings.Join(late, ", "))
 		}

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,5 +39,27 @@ func TestPoolLogsOfAWriterThatMisbehaves(t *testing.T) {
 			require.NoError(t, pool.Stop())
 			assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
 		}
+	})
+}
+
+// A writer that hangs holds up no start, no stop, no refusal.
+func TestPoolLogsOfAWriterThatHangs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		hangs := func(line string) {
+			if strings.Contains(line, "worker pool st") && !strings.Contains(line, "workerExecutionID") || strings.Contains(line, "refused") {
+				<-release
+			}
+		}
+		pool := newPool(t, worker.WithPoolLogs(), worker.WithWorker(do("job", block)))
+		begun := time.Now()
+		require.NoError(t, pool.Start(logging(t, hangs)))
+		synctest.Wait()
+		assert.Equal(t, worker.Running, execution(t, pool, "job").Status())
+		pool.Register(worker.NewWorkerRegistration(do("job", block)))
+		require.NoError(t, pool.Shutdown(within(t, time.Second)))
+		assert.Less(t, time.Since(begun), time.Second)
+		assert.Equal(t, worker.PoolStopped, pool.State())
 	})
 }

@@ -76,7 +76,7 @@ func TestReadmeMetrics(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t,
 			worker.WithWorker(inOrder("job", panics, succeed, block), worker.WithMaxExecutionsAttempts(3),
-				worker.WithRestartPolicy(worker.RestartAlways), worker.WithHeartbeat(time.Hour)),
+				worker.WithRestartPolicy(worker.RestartAlways), worker.WithHeartbeat(time.Hour), worker.WithAttemptTimeout(time.Hour)),
 			worker.WithWorker(do("scheduled", succeed), worker.WithSchedule(worker.Every(time.Hour))))
 		registry := prometheus.NewRegistry()
 		require.NoError(t, pool.Metrics().Register(registry))

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -170,4 +171,57 @@ func TestMetricsAreSharedWhilePoolsAreMade(t *testing.T) {
 		require.Len(t, families, 1)
 		assert.InDelta(t, 4, families[0].GetMetric()[0].GetCounter().GetValue(), 0)
 	}
+}
+
+// TestMetricsOfWorkersThatComeWhileNamesakesGo has pools that share metrics take workers of the same names away, and get them anew.
+func TestMetricsOfWorkersThatComeWhileNamesakesGo(t *testing.T) {
+	const workers, rounds = 500, 20
+	metrics := worker.NewWorkerMetrics("", "")
+	var pools [4]*worker.WorkerPool
+	var all sync.WaitGroup
+	for i := range pools {
+		pools[i] = newPool(t, worker.WithMetrics(metrics))
+		all.Go(func() {
+			for job := range workers {
+				name := fmt.Sprintf("job%d", job)
+				for range rounds {
+					pools[i].Register(worker.NewWorkerRegistration(do(name, succeed)))
+					assert.NoError(t, pools[i].Unregister(t.Context(), name))
+				}
+				pools[i].Register(worker.NewWorkerRegistration(do(name, succeed)))
+			}
+		})
+	}
+	all.Wait()
+
+	for _, pool := range pools {
+		require.NoError(t, pool.Run(t.Context()))
+	}
+	for _, sample := range metricsText(t, metrics, "worker_executions_total") {
+		assert.True(t, strings.HasSuffix(sample, " 4"), "a worker is not seen: %s", sample)
+	}
+}
+
+// TestUnregisterDuringAScrapeForgetsAWorker has a scrape begin before a worker is forgotten, and end after that.
+func TestUnregisterDuringAScrapeForgetsAWorker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("first", block)), worker.WithWorker(do("job", succeed)))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+
+		metrics := make(chan prometheus.Metric)
+		go func() {
+			defer close(metrics)
+			pool.Metrics().Collect(metrics)
+		}()
+		<-metrics // of the first worker
+		require.NoError(t, pool.Unregister(t.Context(), "job"))
+		for range metrics { // until the scrape has ended
+		}
+
+		registry := prometheus.NewRegistry()
+		require.NoError(t, pool.Metrics().Register(registry))
+		assert.NotContains(t, scrape(registry), `worker="job"`)
+		require.NoError(t, pool.Stop())
+	})
 }

@@ -153,6 +153,6 @@ func (p *WorkerPool) logRefusal(err error) {
 	p.mu.Unlock()
 
 	if g != nil && g.logger != nil {
-		apart(func() { g.logger.Error().Err(err).Msg("worker registration refused") })
+		briefly(func() { g.logger.Error().Err(err).Msg("worker registration refused") })
 	}
 }

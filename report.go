@@ -146,7 +146,7 @@ func (p *WorkerPool) Report() PoolReport {
 	p.mu.Unlock()
 
 	if stopped {
-		report.Cause = g.causeText()
+		report.Cause = kept(g.causeText())
 	}
 	report.Workers = make([]WorkerReport, len(supervisors))
 	for i, s := range supervisors {
@@ -222,7 +222,7 @@ func (e *WorkerExecution) report(r *WorkerReport, leaving bool, g *generation) {
 	case same(cause, ErrWorkerStopped):
 		r.Cause = ErrWorkerStopped.Error()
 	default:
-		r.Cause = g.causeText()
+		r.Cause = kept(g.causeText())
 	}
 	r.DependsOn = slices.Clone(e.options.DependsOn)
 	r.Options = e.options.told()
@@ -236,31 +236,29 @@ func (e *WorkerExecution) report(r *WorkerReport, leaving bool, g *generation) {
 func (e *WorkerExecution) factsLocked(r *WorkerReport) {
 	failure := e.lastFailureLocked()
 
-	*r = WorkerReport{
-		Name:                e.name,
-		Status:              e.status,
-		ExecutionID:         e.id,
-		Attempt:             e.currentExecutionAttempt,
-		MaxAttempts:         e.maxExecutionsAttempts,
-		ConsecutiveFailures: e.consecutiveFailures,
-		Since:               e.since,
-		StartedAt:           e.startedAt,
-		EndedAt:             e.endedAt,
-		NextAttemptAt:       e.nextAttemptAt,
-		LastError:           failure.text,
-		LastErrorAt:         failure.at,
-		LastSuccessAt:       e.lastSuccessAt,
-		LastStack:           failure.stack,
-		StopPoolOnFailure:   e.options.StopPoolOnFailure,
-		GaveUp:              e.gaveUp,
-		Ready:               e.readyLocked(),
-		Optional:            e.options.Optional,
-		Heartbeat:           max(e.options.Heartbeat, 0).Seconds(),
-		LastBeatAt:          e.lastBeatAt,
-		Calls:               e.calls.n.Load(),
-		LastCallAt:          timeOf(e.calls.last.Load()),
-		NextCallAt:          timeOf(e.calls.next.Load()),
-		Scheduled:           e.options.Schedule != nil,
-		DroppedEvents:       e.events.dropped,
-	}
+	r.Name = e.name
+	r.Status = e.status
+	r.ExecutionID = e.id
+	r.Attempt = e.currentExecutionAttempt
+	r.MaxAttempts = e.maxExecutionsAttempts
+	r.ConsecutiveFailures = e.consecutiveFailures
+	r.Since = e.since
+	r.StartedAt = e.startedAt
+	r.EndedAt = e.endedAt
+	r.NextAttemptAt = e.nextAttemptAt
+	r.LastError = failure.text
+	r.LastErrorAt = failure.at
+	r.LastSuccessAt = e.lastSuccessAt
+	r.LastStack = failure.stack
+	r.StopPoolOnFailure = e.options.StopPoolOnFailure
+	r.GaveUp = e.gaveUp
+	r.Ready = e.readyLocked()
+	r.Optional = e.options.Optional
+	r.Heartbeat = max(e.options.Heartbeat, 0).Seconds()
+	r.LastBeatAt = e.lastBeatAt
+	r.Calls = e.calls.n.Load()
+	r.LastCallAt = timeOf(e.calls.last.Load())
+	r.NextCallAt = timeOf(e.calls.next.Load())
+	r.Scheduled = e.options.Schedule != nil
+	r.DroppedEvents = e.events.dropped
 }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -48,6 +49,14 @@ func (c *calls) begin(now time.Time) {
 	c.n.Add(1)
 	c.last.Store(now.UnixNano())
 	c.next.Store(0)
+}
+
+// expect notes when the next call is due. What nanoseconds since 1970 cannot tell, in the year 2262 or later, is as good as never.
+func (c *calls) expect(due time.Time) {
+	if last := time.Unix(0, math.MaxInt64); due.After(last) {
+		due = time.Unix(0, 0)
+	}
+	c.next.Store(due.UnixNano())
 }
 
 func timeOf(nanoseconds int64) time.Time {

@@ -72,7 +72,7 @@ func (s *supervisor) schedule() {
 func (s *supervisor) announceRun() {
 	s.next = (*supervisor).sleepScheduled
 	s.newRun = true
-	s.record(TransitionScheduled, &detail{text: s.due.Format(time.RFC3339Nano), due: s.due})
+	s.record(TransitionScheduled, &detail{text: s.due.Format(time.RFC3339Nano)})
 }
 
 func (s *supervisor) sleepScheduled() {
@@ -123,9 +123,10 @@ func (s *supervisor) askSchedule(after time.Time) (due time.Time, err error) {
 	return due, nil
 }
 
-// tellable returns a time as reports can tell it: RFC 3339 ends with the year 9999, and has no zones of more than a day.
+// tellable returns a time as reports can tell it: RFC 3339 ends with the year 9999, and has no zones of more than a day, nor of seconds.
 func tellable(due time.Time) time.Time {
-	if _, err := due.MarshalText(); err == nil {
+	_, offset := due.Zone()
+	if _, err := due.MarshalText(); err == nil && offset%60 == 0 {
 		return due
 	}
 	due = due.UTC()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -520,6 +521,23 @@ func TestScheduleOfCenturiesIsAWait(t *testing.T) {
 	}
 }
 
+// RFC 3339 has no zones of seconds, as local mean times are: a report would be late by them.
+func TestDueTimeInAZoneOfSeconds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		due := start.Add(time.Hour).In(time.FixedZone("LMT", 53*60+28))
+		pool := newPool(t, worker.WithWorker(do("job", succeed), worker.WithSchedule(nextFunc(func(time.Time) time.Time { return due }))))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		assert.Equal(t, []string{"waiting until 2000-01-01T01:00:00Z for the next scheduled run"}, messages(execution(t, pool, "job")))
+		var read worker.PoolReport
+		text, err := json.Marshal(pool.Report())
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(text, &read))
+		assert.True(t, due.Equal(read.Workers[0].NextAttemptAt), read.Workers[0].NextAttemptAt)
+		require.NoError(t, pool.Stop())
+	})
+}
+
 // A schedule that blocks holds up its own worker, and a stop that has no bound.
 func TestScheduleThatBlocks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -728,6 +746,23 @@ func TestPeriodicCallsAreReported(t *testing.T) {
 		assert.Len(t, execution(t, pool, "job").Events(), 1, "without an event each")
 		require.NoError(t, pool.Stop())
 		assert.Equal(t, [3]any{int64(2), start.Add(61 * time.Second), time.Time{}}, look())
+	})
+}
+
+// The longest interval is that of a worker that shall be called once.
+func TestPeriodicCallsInCenturiesAreNotReportedInThePast(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(worker.NewPeriodicWorker("interval", math.MaxInt64, succeed)),
+			worker.WithWorker(worker.NewPeriodicWorker("jitter", math.MaxInt64, succeed, worker.WithIntervalJitter(1))),
+			worker.WithWorker(worker.NewPeriodicWorker("delay", time.Second, succeed, worker.WithInitialDelay(math.MaxInt64))))
+		require.NoError(t, pool.Start(t.Context()))
+		time.Sleep(time.Hour)
+		for i, calls := range []int64{0, 1, 1} { // sorted by name
+			r := pool.Report().Workers[i]
+			assert.Equal(t, calls, r.Calls, r.Name)
+			assert.Zero(t, r.NextCallAt, r.Name)
+		}
+		require.NoError(t, pool.Stop())
 	})
 }
 

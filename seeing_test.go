@@ -312,12 +312,40 @@ func TestMetricsTellOfHeartbeatsAndSchedules(t *testing.T) {
 	})
 }
 
+func TestMetricsTellOfAnAttemptThatHasTimedOutAndHasNotReturned(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		pool := newPool(t,
+			worker.WithWorker(do("free", deaf(release)), worker.WithAttemptTimeout(-1)),
+			worker.WithWorker(do("deaf", deaf(release)), worker.WithAttemptTimeout(time.Minute)),
+			worker.WithWorker(do("prompt", block), worker.WithAttemptTimeout(time.Minute)),
+			worker.WithWorker(do("anew", block), worker.WithAttemptTimeout(40*time.Second), worker.WithMaxExecutionsAttempts(2)))
+		registry := prometheus.NewPedanticRegistry()
+		require.NoError(t, registry.Register(pool.Metrics()))
+		told := func() []string { return samples(registry, "worker_timed_out") }
+
+		assert.Empty(t, told(), "nothing before the start")
+		require.NoError(t, pool.Start(t.Context()))
+		time.Sleep(time.Minute - 1)
+		assert.Equal(t, []string{`worker_timed_out{worker="anew"} 0`, `worker_timed_out{worker="deaf"} 0`, `worker_timed_out{worker="prompt"} 0`}, told())
+		time.Sleep(1)
+		synctest.Wait()
+		assert.Equal(t, []string{`worker_timed_out{worker="anew"} 0`, `worker_timed_out{worker="deaf"} 1`, `worker_timed_out{worker="prompt"} 0`}, told())
+		time.Sleep(time.Hour)
+		assert.Contains(t, told(), `worker_timed_out{worker="deaf"} 1`)
+		close(release)
+		synctest.Wait()
+		assert.Contains(t, told(), `worker_timed_out{worker="deaf"} 0`)
+		require.NoError(t, pool.Stop())
+	})
+}
+
 // TestEachMetricFamilyIsLinted has samples of all of them, since nothing else is linted.
 func TestEachMetricFamilyIsLinted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t,
 			worker.WithWorker(do("consumer", block), worker.WithHeartbeat(24*time.Hour)),
-			worker.WithWorker(do("sync", succeed), worker.WithSchedule(worker.Every(time.Hour))),
+			worker.WithWorker(do("sync", succeed), worker.WithSchedule(worker.Every(time.Hour)), worker.WithAttemptTimeout(time.Minute)),
 		)
 		registry := prometheus.NewPedanticRegistry()
 		require.NoError(t, registry.Register(pool.Metrics()))

@@ -79,6 +79,7 @@ type gauges struct {
 	launched                       bool
 	up, stuck, failures            float64
 	ready, gaveUp, scheduled       float64
+	bounded, timedOut              float64       // whether attempts are bounded, and one has run into that
 	heartbeat                      time.Duration // the shortest timeout, 0 for none
 	startedAt, nextAt, heartbeatAt time.Time
 }
@@ -115,6 +116,11 @@ func (e *WorkerExecution) gaugeInto(g *gauges) {
 		g.nextAt = e.nextAttemptAt
 	}
 	g.scheduled = max(g.scheduled, oneIf(e.options.Schedule != nil))
+	if timeout := e.options.AttemptTimeout; timeout > 0 {
+		g.bounded = 1
+		runs := e.status == Running || e.status == Stuck
+		g.timedOut = max(g.timedOut, oneIf(runs && time.Since(e.startedAt) >= timeout))
+	}
 	if timeout := e.options.Heartbeat; timeout > 0 {
 		if g.heartbeat == 0 || timeout < g.heartbeat {
 			g.heartbeat = timeout
@@ -135,11 +141,12 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// gaugesPerWorker is how many a scrape has at most of a worker without a heartbeat and a schedule, which add some.
+// gaugesPerWorker is how many a scrape has at most of a worker without a heartbeat, a schedule and an attempt timeout, which add some.
 const (
 	gaugesPerWorker    = 8
 	gaugesPerHeartbeat = 2
 	gaugesPerSchedule  = 1
+	gaugesPerTimeout   = 1
 )
 
 // count is how many gauges there are at most.
@@ -150,6 +157,9 @@ func (g *gauges) count() int {
 	}
 	if g.scheduled > 0 {
 		n += gaugesPerSchedule
+	}
+	if g.bounded > 0 {
+		n += gaugesPerTimeout
 	}
 
 	return n
@@ -190,6 +200,9 @@ func (s *workerSeries) collect(m *WorkerMetrics, metrics chan<- prometheus.Metri
 	}
 	if g.scheduled > 0 {
 		send(m.scheduled, g.scheduled)
+	}
+	if g.bounded > 0 {
+		send(m.timedOut, g.timedOut)
 	}
 }
 
@@ -258,6 +271,7 @@ type durations struct {
 	pending   []time.Duration
 	first     [1]time.Duration    // room for what most workers have
 	histogram prometheus.Observer // nil until it is made
+	ended     bool                // whether nothing is observed any more
 }
 
 // maxPending is how many observations take less room than a histogram.
@@ -286,7 +300,19 @@ func (d *durations) flush() {
 	}
 }
 
+// end has no histogram made any more.
+func (d *durations) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+
+	d.ended = true
+}
+
 func (d *durations) flushLocked() {
+	if d.ended {
+		d.pending = d.pending[:0]
+		return
+	}
 	if d.histogram == nil {
 		d.histogram = d.family().WithLabelValues(d.label)
 	}

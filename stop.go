@@ -27,8 +27,10 @@ type stopping struct {
 	finishing bool
 	err       error // set before expired is closed
 
-	asked sync.Once // for the text of the cause
-	text  atomic.Pointer[string]
+	asked   sync.Once // for the text of the cause, sets the two fields below
+	askedAt time.Time
+	said    <-chan struct{} // closed once the text is there, or will not come
+	text    atomic.Pointer[string]
 }
 
 // stage is all workers that stop together.
@@ -150,8 +152,17 @@ func (g *generation) expire() {
 		return
 	}
 	g.stop.err = err
-	close(g.expired)
 
+	if g.logger != nil { // first, since a main may end the process with the error; but nobody waits for a log writer that takes long
+		await(launch(func() { g.logStragglers(err) }), logPatience)
+	}
+	close(g.expired)
+}
+
+// logPatience is by how much a stop may be late for the records of those who hang.
+const logPatience = 5 * time.Millisecond
+
+func (g *generation) logStragglers(err *StopError) {
 	for _, stuck := range err.Workers {
 		if s := g.supervisorOf(stuck.Name); s != nil {
 			s.logStraggler(stuck)
@@ -188,21 +199,19 @@ func (g *generation) tellAllLocked() {
 	}
 }
 
-// patience is how long a stop or a report waits for the methods of Start's context and of its cause, which are a user's.
-const patience = 100 * time.Millisecond
-
-// causeText returns the text of the stop's cause, as a report keeps it. It is asked for once, and is empty
-// where it does not come.
+// causeText returns the text of the stop's cause. It is asked for once, and is empty where it does not come.
 func (g *generation) causeText() string {
+	if isPlain(g.stop.cause) {
+		return g.stop.cause.Error()
+	}
 	g.stop.asked.Do(func() {
-		said := make(chan struct{})
-		go func() {
-			defer close(said)
-			text := kept(textOf(g.stop.cause))
+		g.stop.askedAt = time.Now()
+		g.stop.said = launch(func() {
+			text := textOf(g.stop.cause)
 			g.stop.text.Store(&text)
-		}()
-		await(said, patience)
+		})
 	})
+	await(g.stop.said, patience-time.Since(g.stop.askedAt)) // not in asked, whose lock a synctest bubble would not see
 
 	if text := g.stop.text.Load(); text != nil {
 		return *text
@@ -215,16 +224,11 @@ func (g *generation) causeText() string {
 func (g *generation) finish() {
 	pprof.SetGoroutineLabels(context.Background()) // less those of the last worker, which launched it
 
-	detach := func() { _ = guard(func() { g.unwatch(); g.cancel(nil) }) }
+	detach := func() { g.unwatch(); g.cancel(nil) }
 	if g.startDone == nil { // then nothing of Start's context is called
-		detach()
+		_ = guard(detach)
 	} else {
-		detached := make(chan struct{})
-		go func() {
-			defer close(detached)
-			detach()
-		}()
-		await(detached, patience)
+		briefly(detach)
 	}
 
 	g.logEnd()

@@ -131,3 +131,34 @@ func TestGlobalStopTimeoutBoundsAStopThatNobodyCalled(t *testing.T) {
 		})
 	}
 }
+
+// A main that ends the process with the error of Run, as log.Fatal does, must not lose the line with the stack.
+func TestWhoHangsIsLoggedBeforeRunReturns(t *testing.T) {
+	for name, test := range map[string]struct{ takes, late time.Duration }{
+		"a slow log writer":     {3 * time.Millisecond, 3 * time.Millisecond},
+		"one that hangs itself": {time.Hour, 5 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				var written atomic.Bool
+				logs := logging(t, func(line string) {
+					if strings.Contains(line, "worker has not stopped in time") {
+						time.Sleep(test.takes)
+						written.Store(true)
+					}
+				})
+				pool := newPool(t, worker.WithGlobalStopTimeout(10*time.Second), worker.WithWorker(do("hung", deaf(release))))
+				ctx, cancel := context.WithTimeout(logs, time.Minute)
+				defer cancel()
+
+				require.ErrorIs(t, pool.Run(ctx), worker.ErrStopTimeout)
+				assert.Equal(t, 70*time.Second+test.late, time.Since(start))
+				assert.Equal(t, test.takes == test.late, written.Load())
+				close(release)
+				require.NoError(t, pool.Stop())
+				time.Sleep(time.Hour)
+			})
+		})
+	}
+}

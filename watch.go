@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -12,11 +11,12 @@ import (
 type watch struct {
 	a         *attempt
 	startedAt time.Time
-	runAt     atomic.Int64 // when Run began last, in nanoseconds after startedAt and one more; 0 if it has not
 	heartbeat heartbeat
 
 	turn   chan struct{} // a lock that may be held while user code runs: it guards the fields below, and record
 	timers []*time.Timer
+	health *time.Timer // until Run has lasted for WithHealthyAfter, nil before it is asked for
+	runAt  time.Time   // when the Run that goes on began, zero if none does
 	ended  bool
 
 	onDone func() bool   // ends the watch on the attempt's deadline, nil if it has none
@@ -50,8 +50,7 @@ func newWatch(a *attempt) *watch {
 		})
 	}
 	if len(options.Middlewares) == 0 {
-		w.beganRun(w.startedAt)
-		w.expectHealthLocked(options.HealthyAfter)
+		w.beginRunLocked(w.startedAt)
 	}
 
 	return w
@@ -124,39 +123,59 @@ func (w *watch) settle() bool {
 // noteRun notes that Run begins, from when on it may become healthy.
 func (a *attempt) noteRun(at time.Time) {
 	if w := a.watch; w != nil {
-		w.beganRun(at)
-		w.do(func() { w.expectHealthLocked(a.supervisor.plan.options.HealthyAfter) })
+		w.do(func() { w.beginRunLocked(at) })
 	}
 }
 
-func (w *watch) beganRun(at time.Time) {
-	w.runAt.Store(int64(at.Sub(w.startedAt)) + 1)
-}
+func (w *watch) beginRunLocked(at time.Time) {
+	w.runAt = at
 
-// expectHealthLocked ends the row of failures, if there is one, once Run has lasted for d. With a heartbeat it takes a beat to tell.
-func (w *watch) expectHealthLocked(d time.Duration) {
-	if s := w.a.supervisor; d > 0 && s.counts != (counts{}) && s.plan.options.Heartbeat <= 0 {
-		w.afterLocked(d, w.endRow)
+	d := w.a.supervisor.plan.options.HealthyAfter
+	switch {
+	case d <= 0 || w.a.supervisor.counts == (counts{}):
+	case w.health != nil:
+		w.health.Reset(d)
+	default:
+		w.health = w.afterLocked(d, w.checkHealth)
 	}
 }
 
-func (w *watch) endRow() {
-	s := w.a.supervisor
-	s.counts = counts{}
-	s.execution.endRow()
+// noteRunEnd notes that Run has returned within its middlewares: what they do afterwards does not make it healthy.
+func (a *attempt) noteRunEnd(at time.Time) {
+	if w := a.watch; w != nil {
+		w.do(func() {
+			w.endRowIfHealthy(at)
+			w.runAt = time.Time{}
+		})
+	}
 }
 
-// healthy reports whether the attempt has been healthy by now: Run has lasted for WithHealthyAfter, up to its last beat where it has a
-// heartbeat.
+// checkHealth is called once Run has lasted for WithHealthyAfter. With a heartbeat it takes another beat to tell.
+func (w *watch) checkHealth() {
+	if w.a.supervisor.plan.options.Heartbeat > 0 {
+		w.heartbeat.look()
+	}
+	w.endRowIfHealthy(time.Now())
+}
+
+// endRowIfHealthy ends the row of failures, if there is one.
+func (w *watch) endRowIfHealthy(now time.Time) {
+	if s := w.a.supervisor; s.counts != (counts{}) && w.healthy(now) {
+		s.counts = counts{}
+		s.execution.endRow()
+	}
+}
+
+// healthy reports whether the attempt is healthy: the Run that goes on has lasted for WithHealthyAfter, up to its last beat where it has
+// a heartbeat.
 func (w *watch) healthy(now time.Time) bool {
 	options := w.a.supervisor.plan.options
-	if options.HealthyAfter <= 0 {
+	if options.HealthyAfter <= 0 || w.runAt.IsZero() {
 		return false
 	}
 	if options.Heartbeat > 0 {
-		now = w.heartbeat.lastBeat(w.startedAt)
+		now = w.startedAt.Add(w.heartbeat.lastBeat())
 	}
-	began := w.runAt.Load()
 
-	return began > 0 && now.Sub(w.startedAt)-time.Duration(began-1) >= options.HealthyAfter
+	return now.Sub(w.runAt) >= options.HealthyAfter
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -42,17 +43,30 @@ type action struct {
 	by           string
 }
 
-// parseAction reads "/workers/NAME/VERB". The name is whatever is between, slashes too.
-func parseAction(path string) (verb, name string, ok bool) {
-	rest, ok := strings.CutPrefix(path, "/workers/")
-	end := strings.LastIndexByte(rest, '/')
-	if !ok || end < 1 {
-		return "", "", false
+// actionOf returns the action that one of the escaped paths of a request asks for. A name is one segment, escaped, as only one of the
+// paths can have it; where none has, it may have lost its escapes on the way.
+func actionOf(paths []string) (verb, name string, ok bool) {
+	for _, path := range paths {
+		pathVerb, segments, isAction := parseAction(path)
+		if isAction && (!ok || len(segments) == 1) {
+			verb, name, ok = pathVerb, unescape(strings.Join(segments, "/")), true
+		}
 	}
-	verb = rest[end+1:]
+
+	return verb, name, ok
+}
+
+// parseAction reads "/workers/NAME/VERB". The name is whatever is between, escaped slashes and others.
+func parseAction(path string) (verb string, name []string, ok bool) {
+	segments := strings.Split(path, "/")
+	last := len(segments) - 1
+	if last < 3 || segments[0] != "" || unescape(segments[1]) != "workers" || last == 3 && segments[2] == "" {
+		return "", nil, false
+	}
+	verb = unescape(segments[last])
 	_, ok = verbs[verb]
 
-	return verb, rest[:end], ok
+	return verb, segments[2:last], ok
 }
 
 // serveAction begins an action, and answers without waiting for it.
@@ -61,12 +75,17 @@ func (h *handler) serveAction(w http.ResponseWriter, r *http.Request, verb, show
 		refuse(w, r, http.StatusForbidden, err)
 		return
 	}
-	query, err := parseReportQuery(r.URL.Query())
+	values, err := url.ParseQuery(r.URL.RawQuery) // not to lose an instance that cannot be read
 	if err != nil {
 		refuse(w, r, http.StatusBadRequest, err)
 		return
 	}
-	if wanted := r.URL.Query().Get("instance"); wanted != "" && wanted != h.instance.ID {
+	query, err := parseReportQuery(values)
+	if err != nil {
+		refuse(w, r, http.StatusBadRequest, err)
+		return
+	}
+	if wanted := values.Get("instance"); wanted != "" && wanted != h.instance.ID {
 		refuse(w, r, http.StatusMisdirectedRequest, errors.New("this is another instance"))
 		return
 	}

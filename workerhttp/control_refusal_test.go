@@ -58,12 +58,14 @@ func TestRefusedActions(t *testing.T) {
 			code int
 			text string
 		}{
-			"/workers/b/stop":            {http.StatusNotFound, "404 0 workers are shown by this name\n"},
-			"/workers/%ef%bf%bd/stop":    {http.StatusNotFound, "404 2 workers are shown by this name\n"},
-			"/workers/a/stop?events=x":   {http.StatusBadRequest, "400 events: \"x\" is not a number from 0 on\n"},
-			"/workers/a/stop?instance=x": {http.StatusMisdirectedRequest, "421 this is another instance\n"},
-			"/workers/a/stop":            {http.StatusConflict, "409 the pool is new\n"},
-			"/workers/a/restart":         {http.StatusConflict, "409 the pool is new\n"},
+			"/workers/b/stop":             {http.StatusNotFound, "404 0 workers are shown by this name\n"},
+			"/workers/%ef%bf%bd/stop":     {http.StatusNotFound, "404 2 workers are shown by this name\n"},
+			"/workers/a/stop?events=x":    {http.StatusBadRequest, "400 events: \"x\" is not a number from 0 on\n"},
+			"/workers/a/stop?instance=x":  {http.StatusMisdirectedRequest, "421 this is another instance\n"},
+			"/workers/a/stop?instance=%z": {http.StatusBadRequest, "400 invalid URL escape \"%z\"\n"},
+			"/workers/a/stop?instance=;":  {http.StatusBadRequest, "400 invalid semicolon separator in query\n"},
+			"/workers/a/stop":             {http.StatusConflict, "409 the pool is new\n"},
+			"/workers/a/restart":          {http.StatusConflict, "409 the pool is new\n"},
 		} {
 			response := post(t, h, target)
 			assert.Equal(t, want.code, response.Code, target)

@@ -60,9 +60,10 @@
 // # Control
 //
 // [WithControl] adds two routes that change something. They answer 202 with the worker's report at once, and do not wait for what
-// was asked for: later reports show it. Requests are refused with 403 to a page of another origin, 404 for a worker that is not
-// there, 409 unless the pool is started, 405 for any method but POST, and 421 where the query's instance=ID is the id of another
-// process than the one that answers. NAME is escaped as a segment of a path. The query may have the parameters of the report.
+// was asked for: later reports show it. Requests are refused with 400 for a query that cannot be read, 403 to a page of another
+// origin, 404 for a worker that is not there, 409 unless the pool is started, 405 for any method but POST, and 421 where the query's
+// instance=ID is the id of another process than the one that answers. NAME is escaped as a segment of a path. The query may have
+// the parameters of the report.
 //
 // Each action is told in the events of the worker, and logged with the logger of the request's context ([zerolog.Ctx]; a server
 // sets it with [http.Server.BaseContext] or a middleware): what was asked for, by whom, and what came of it. "By whom" is the
@@ -78,9 +79,9 @@
 // the Host header keeps out web pages that point a name of their own at it (DNS rebinding).
 //
 // With [WithControl], whoever can reach the handler can also stop each worker (until someone restarts it, or the process), and can
-// restart workers again and again. That needs authentication in front of it. [http.CrossOriginProtection] keeps other web pages
-// from using the browser of someone who is signed in; it compares the Origin header with the host, so a proxy must pass the Host
-// header on.
+// restart workers again and again; if a worker with [worker.WithStopPoolOnFailure] fails because of that, the whole pool stops. That
+// needs authentication in front of it. [http.CrossOriginProtection] keeps other web pages from using the browser of someone who is
+// signed in; it compares the Origin header with the host, so a proxy must pass the Host header on.
 //
 // # What it never does
 //

@@ -56,11 +56,9 @@ func NewHandler(pool *worker.WorkerPool, options ...Option) http.Handler {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 
-	for _, path := range mountedPaths(r) {
-		if verb, name, ok := parseAction(path); ok {
-			h.routeAction(w, r, verb, name)
-			return
-		}
+	if verb, name, ok := actionOf(mountedPaths(r)); ok {
+		h.routeAction(w, r, verb, name)
+		return
 	}
 
 	serve := h.routed(r)
@@ -77,7 +75,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // routed returns what serves a request, nil if nothing does.
 func (h *handler) routed(r *http.Request) http.HandlerFunc {
 	for _, path := range mountedPaths(r) {
-		if serve := h.route(path); serve != nil {
+		if serve := h.route(unescape(path)); serve != nil {
 			return serve
 		}
 	}

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// mountedPaths returns what the path of a request may be below where the handler is mounted, the likelier first. It is empty where
-// the trailing slash of the page is missing.
+// mountedPaths returns what the escaped path of a request may be below where the handler is mounted, the likelier first. It is empty
+// where the trailing slash of the page is missing.
 //
 // A pattern that matched is to be taken off, unless the service took it off already. Where a prefix was taken off it may have been that
 // of the pattern, or of a mux around the one that matched: below "/assets/" both look the same.
 func mountedPaths(r *http.Request) []string {
-	path := r.URL.Path
+	path := r.URL.EscapedPath()
 	requested := requestedPath(r)
 	switch {
 	case path == "" && strings.HasSuffix(requested, "/"), path == "" && r.RequestURI == "":
@@ -27,7 +27,7 @@ func mountedPaths(r *http.Request) []string {
 	switch {
 	case !matches:
 		return []string{path}
-	case requested == r.URL.EscapedPath():
+	case requested == path:
 		return []string{rest}
 	default:
 		return []string{path, rest}
@@ -35,7 +35,7 @@ func mountedPaths(r *http.Request) []string {
 }
 
 // stripPattern takes off a request's path what the pattern of [http.ServeMux] that it matched, "[METHOD ][HOST]/[PATH]", has before its
-// last slash, and returns the rest of it, no longer escaped. A path that does not begin so had its prefix stripped already.
+// last slash, and returns the rest of it, escaped. A path that does not begin so had its prefix stripped already.
 func stripPattern(r *http.Request) (string, bool) {
 	_, pattern, _ := strings.Cut(r.Pattern, "/")
 	wanted := strings.Split("/"+pattern, "/")
@@ -54,7 +54,7 @@ func stripPattern(r *http.Request) (string, bool) {
 		}
 	}
 
-	return "/" + unescape(got[len(wanted)]), true
+	return "/" + got[len(wanted)], true
 }
 
 // unescape undoes what [url.URL.EscapedPath] did, which always can be undone.

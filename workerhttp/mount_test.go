@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"testing"
+	"testing/synctest"
 
 	"github.com/ankorstore/yokai/worker/workerhttp"
 	"github.com/stretchr/testify/assert"
@@ -52,6 +53,31 @@ func TestMountedAnywhere(t *testing.T) {
 			assert.Equal(t, http.StatusNotFound, get(t, mux, prefix+"/livez/").Code)
 		})
 	}
+}
+
+// A prefix that is called as a part of the routes is, such as "/workers/", is no part of a worker's name.
+func TestActionsMountedAnywhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := newPool(t, do("a", block), do("a/b", block), do("workers/a", block))
+		h := controlled(t, pool)
+		mux := http.NewServeMux()
+		mux.Handle("/workers/", h)
+		mux.Handle("/strip/", http.StripPrefix("/strip", h))
+		mux.Handle("/of/{tenant}/workers/", h)
+		inner := http.NewServeMux()
+		inner.Handle("/workers/", h)
+		inner.Handle("/{tenant}/", h)
+		inner.Handle("/strip/workers/", http.StripPrefix("/strip/workers", h))
+		mux.Handle("/out/", http.StripPrefix("/out", inner))
+
+		for _, prefix := range []string{"/workers", "/strip", "/of/workers/workers", "/out/workers", "/out/shop", "/out/strip/workers"} {
+			for _, name := range []string{"a", "a/b", "workers/a"} {
+				response := post(t, mux, prefix+"/workers/"+url.PathEscape(name)+"/stop")
+				assert.Equal(t, http.StatusAccepted, response.Code, "%s %s: %s", prefix, name, response.Body)
+				assert.Contains(t, response.Body.String(), `"name":"`+name+`"`, prefix)
+			}
+		}
+	})
 }
 
 // stripValue takes off the prefix that a wildcard matched, as services do that have a page per tenant.

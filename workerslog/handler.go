@@ -28,7 +28,7 @@ type handler struct {
 	next  slog.Handler // with all attributes and groups
 	top   slog.Handler // as next was before the first group, nil while there is none
 	since []scope      // what came then, in order
-	taken []string     // keys of its attributes at the top, those that matter here
+	taken []string     // keys of its attributes before the first group, those that matter here
 }
 
 // scope is one call of WithGroup or WithAttrs.
@@ -58,8 +58,6 @@ func (h *handler) Handle(ctx context.Context, record slog.Record) error {
 	next := h.top
 	if next == nil {
 		next = h.next
-		taken := appendTaken(nil, attrs)
-		own = slices.DeleteFunc(own, func(field slog.Attr) bool { return slices.Contains(taken, field.Key) })
 	}
 
 	// Groups that are open around the attributes become attributes themselves.
@@ -70,6 +68,9 @@ func (h *handler) Handle(ctx context.Context, record slog.Record) error {
 			attrs = slices.Concat(scope.attrs, attrs)
 		}
 	}
+
+	taken := appendTaken(nil, attrs)
+	own = slices.DeleteFunc(own, func(field slog.Attr) bool { return slices.Contains(taken, field.Key) })
 
 	with := slog.NewRecord(record.Time, record.Level, record.Message, record.PC)
 	with.AddAttrs(append(own, attrs...)...)
@@ -103,7 +104,6 @@ func (h *handler) WithGroup(name string) slog.Handler {
 	with := *h
 	if h.top == nil {
 		with.top = h.next
-		with.taken = append(slices.Clip(h.taken), name)
 	}
 	with.since = append(slices.Clip(h.since), scope{group: name})
 	with.next = h.next.WithGroup(name)
@@ -126,13 +126,16 @@ func fields(ctx context.Context, taken []string) []slog.Attr {
 	return own
 }
 
-// appendTaken adds the keys of attributes that matter here, those within groups that are inlined too.
+// appendTaken adds the keys of attributes that matter here, those within groups that are inlined too. Groups that handlers leave out do
+// not count.
 func appendTaken(taken []string, attrs []slog.Attr) []string {
 	taken = slices.Clip(taken)
 	for _, attr := range attrs {
 		switch attr.Key {
 		case worker.LogRecordFieldWorkerName, worker.LogRecordFieldWorkerExecutionId:
-			taken = append(taken, attr.Key)
+			if !isEmpty(attr) {
+				taken = append(taken, attr.Key)
+			}
 		case "":
 			if value := attr.Value.Resolve(); value.Kind() == slog.KindGroup {
 				taken = appendTaken(taken, value.Group())
@@ -141,4 +144,17 @@ func appendTaken(taken []string, attrs []slog.Attr) []string {
 	}
 
 	return taken
+}
+
+// isEmpty reports whether handlers leave an attribute out: one that is zero, or a group of nothing else.
+func isEmpty(attr slog.Attr) bool {
+	value := attr.Value.Resolve()
+	switch value.Kind() {
+	case slog.KindGroup:
+		return !slices.ContainsFunc(value.Group(), func(member slog.Attr) bool { return !isEmpty(member) })
+	case slog.KindAny:
+		return attr.Key == "" && value.Any() == nil
+	default:
+		return false
+	}
 }

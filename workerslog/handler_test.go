@@ -110,6 +110,15 @@ func TestHandlerTellsOfTheAttemptAtTheTop(t *testing.T) {
 		{"none where a value resolves to such a group",
 			func(ctx context.Context, l *slog.Logger) { l.InfoContext(ctx, "m", "", late(inlined.Value)) },
 			`"workerExecutionID":"id","worker":"of the program"`},
+		{"but where such a group is left out, being empty", func(ctx context.Context, l *slog.Logger) {
+			nothing := slog.Group("workerExecutionID", slog.Group("none"), slog.Attr{})
+			l.With(slog.Group("worker"), nothing).WithGroup("worker").InfoContext(ctx, "m", nothing)
+		},
+			own},
+		{"nor where the group's own group is", func(ctx context.Context, l *slog.Logger) {
+			l.WithGroup("worker").WithGroup("g").InfoContext(ctx, "m", slog.Group("h"))
+		},
+			own},
 		{"no context", func(_ context.Context, l *slog.Logger) { l.WithGroup("g").Info("m", "a", 1) }, `"g":{"a":1}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -72,6 +72,8 @@ func TestNested(t *testing.T) {
 		execution, err := pool.Execution("billing")
 		require.NoError(t, err)
 		require.EqualError(t, execution.LastError(), "worker reader: no connection")
+		require.Len(t, pool.Report().Workers[0].Nested, 1)
+		assert.Len(t, pool.Report().Workers[0].Nested[0].Workers, 2)
 		require.NoError(t, pool.Stop())
 
 		assert.Equal(t, []string{
@@ -80,6 +82,7 @@ func TestNested(t *testing.T) {
 			"connection 2",
 			"writer: worker pool was stopped",
 		}, log)
+		assert.Empty(t, pool.Report().Workers[0].Nested)
 		assert.Equal(t, worker.Success, status(pool, "billing"), "Run returns nil where all ended well")
 		assert.Equal(t, worker.Stopped, status(pool, "mailer"))
 	})

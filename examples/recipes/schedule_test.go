@@ -26,7 +26,9 @@ func TestSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var hours []int
-		pool := newSync(func(context.Context) error {
+		var pool *worker.WorkerPool
+		pool = newSync(func(context.Context) error {
+			assert.True(t, pool.Health().Ready)
 			hours = append(hours, int(time.Since(start).Hours()))
 			if len(hours) < 4 {
 				return errNoConnection
@@ -38,7 +40,9 @@ func TestSchedule(t *testing.T) {
 			return nil
 		})
 		require.NoError(t, pool.Start(t.Context()))
-		time.Sleep(6*time.Hour + 30*time.Minute)
+		time.Sleep(time.Hour + 30*time.Minute)
+		assert.False(t, pool.Health().Ready)
+		time.Sleep(5 * time.Hour)
 		report := pool.Report().Workers[0]
 		require.NoError(t, pool.Stop())
 

@@ -13,7 +13,7 @@ const words = {
 };
 
 // The events that the service records of an action.
-const asked = { done: /^(?:restarted|stopped) as asked for by /, late: / asked for by .* has not ended yet: /s, not: / asked for by .* not done: (.*)$/s };
+const asked = { done: /^(?:restarted|stopped) as asked for by /, late: /^(?:restart|stop) asked for by .* has not ended yet: /s, not: /^(?:restart|stop) asked for by .* not done: (.*)$/s };
 
 export class Control {
   constructor({ connection, announce, onChange }) {

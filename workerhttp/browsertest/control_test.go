@@ -139,6 +139,9 @@ func TestActionsThatAreNotDone(t *testing.T) {
 	b.choose("a", "Stop")
 	b.confirm()
 	b.untilNote("a", `^stopping`)
+	s.set(one(fields{"lastError": "no", "events": []fields{event(ago(-60), "stopping execution attempt 1/1 with error: a stop asked for by x not done: no")}}))
+	b.until(`document.querySelector("#list").innerText.includes("error: a stop asked for")`)
+	b.untilNote("a", `^stopping`)
 	s.set(one(fields{"events": []fields{event(ago(-60), "stop asked for by x not done: too late")}}))
 	b.untilNote("a", `^not stopped: too late`)
 
