@@ -59,7 +59,8 @@ func (w *modelWorker) Run(ctx context.Context) error {
 		a.says()
 	}
 	a.silent = !spec.beats && len(spec.calls) == 0 && w.spec.heartbeat > 0
-	a.lively = spec.beats && len(spec.calls) == 0
+	heldUp := spec.nested && w.world.plan.pool.writer.kind != behaves // the pool inside, before it beats
+	a.lively = spec.beats && len(spec.calls) == 0 && !heldUp
 	for range spec.children {
 		go func() {
 			<-ctx.Done()

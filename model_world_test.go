@@ -227,12 +227,13 @@ func (w *world) toldToStop(a *attempt) {
 		w.stopAt[a.execution] = a.toldAt
 	}
 	alive := slices.Collect(maps.Values(w.current))
+	late := !w.plan.early || len(w.forgotten) > 0 // some may have been registered after the start
 	w.mu.Unlock()
 
 	if w.bounded.Load() || cause == worker.ErrWorkerStopped {
 		return
 	}
-	if !w.plan.early && (cause == errParent || cause == context.DeadlineExceeded || cause == context.Canceled) {
+	if late && (cause == errParent || cause == context.DeadlineExceeded || cause == context.Canceled) {
 		return // a lower stage that was registered later ends with the one that was lowest at Start, and so do dependencies
 	}
 	for _, other := range alive {
