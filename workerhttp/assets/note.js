@@ -3,7 +3,7 @@
 import { inside, reasonOf } from "./attention.js";
 import { ago, exactDuration, parseTime, plural } from "./format.js";
 
-const asked = /(restart|stop)(?:ped|ed)?(?: as)? asked for by (.+?)(?: not done: .*| has not ended yet: .*)?$/s;
+const asked = /^(restart|stop)(?:ped|ed)?(?: as)? asked for by (.+?)(?: not done: .*| has not ended yet: .*)?$/s;
 
 const maxNames = 3;
 
