@@ -213,3 +213,20 @@ func TestHostileTextsAreEscaped(t *testing.T) {
 		assert.NotContains(t, get(t, h, "/report?events="+url.QueryEscape(hostile)).Body.String(), "\x00")
 	})
 }
+
+// What is left out is left out of the pools inside a worker too.
+func TestReportOfAPoolInside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := newPool(t, do("inner", inOrder(fail, block), worker.WithMaxExecutionsAttempts(2)))
+		h := started(t, newPool(t, do("outer", inner.Run)))
+
+		got := struct{ Workers []struct{ Nested []report } }{}
+		require.NoError(t, json.Unmarshal(get(t, h, "/report?events=1&text=3").Body.Bytes(), &got))
+		require.Len(t, got.Workers[0].Nested, 1)
+		w := got.Workers[0].Nested[0].Workers[0]
+		assert.Equal(t, "inner", w.Name)
+		assert.Equal(t, "bro…", w.LastError)
+		require.Len(t, w.Events, 1)
+		assert.Equal(t, "sta…", w.Events[0].Message)
+	})
+}
