@@ -195,6 +195,8 @@ func TestFaultsAreDocumented(t *testing.T) {
 	table.WriteString("\n")
 	t.Log(table.String())
 	documented(t, "faults", table.String())
+	number := len(attemptFaults) + len(surroundingFaults) + len(callFaults)
+	assert.Contains(t, read(t, "docs/reliability.md"), fmt.Sprintf("| %d, [listed below](#faults) |", number))
 }
 
 // TestGrammarIsDocumented writes what the model knows as the page has it: names in place of what may follow in many places.
