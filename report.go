@@ -48,6 +48,7 @@ type WorkerReport struct {
 	Fine                bool         `json:"fine"`   // false if the pool is not ready because of it, see [WorkerPool.Health]
 	Live                bool         `json:"live"`   // false if the pool is not live because of it
 	Optional            bool         `json:"optional"`
+	TimedOut            bool         `json:"timedOut,omitempty"` // its attempt has timed out ([WithAttemptTimeout]), and has not returned
 	DependsOn           []string     `json:"dependsOn,omitempty"`
 	WaitingFor          []string     `json:"waitingFor,omitempty"` // those that have not been ready yet
 	Cause               string       `json:"cause,omitempty"`      // why it was told to stop
@@ -255,6 +256,7 @@ func (e *WorkerExecution) factsLocked(r *WorkerReport) {
 		GaveUp:              e.gaveUp,
 		Ready:               e.readyLocked(),
 		Optional:            e.options.Optional,
+		TimedOut:            e.timedOutLocked(),
 		Heartbeat:           max(e.options.Heartbeat, 0).Seconds(),
 		LastBeatAt:          e.lastBeatAt,
 		Calls:               e.calls.n.Load(),
@@ -263,4 +265,11 @@ func (e *WorkerExecution) factsLocked(r *WorkerReport) {
 		Scheduled:           e.options.Schedule != nil,
 		DroppedEvents:       e.events.dropped,
 	}
+}
+
+// timedOutLocked reports whether an attempt has had all the time that it may have, and has not returned.
+func (e *WorkerExecution) timedOutLocked() bool {
+	timeout := e.options.AttemptTimeout
+
+	return timeout > 0 && (e.status == Running || e.status == Stuck) && time.Since(e.startedAt) >= timeout
 }

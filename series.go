@@ -116,11 +116,8 @@ func (e *WorkerExecution) gaugeInto(g *gauges) {
 		g.nextAt = e.nextAttemptAt
 	}
 	g.scheduled = max(g.scheduled, oneIf(e.options.Schedule != nil))
-	if timeout := e.options.AttemptTimeout; timeout > 0 {
-		g.bounded = 1
-		runs := e.status == Running || e.status == Stuck
-		g.timedOut = max(g.timedOut, oneIf(runs && time.Since(e.startedAt) >= timeout))
-	}
+	g.bounded = max(g.bounded, oneIf(e.options.AttemptTimeout > 0))
+	g.timedOut = max(g.timedOut, oneIf(e.timedOutLocked()))
 	if timeout := e.options.Heartbeat; timeout > 0 {
 		if g.heartbeat == 0 || timeout < g.heartbeat {
 			g.heartbeat = timeout

@@ -149,14 +149,15 @@ func TestReportWorstFirst(t *testing.T) {
 		}
 		release := make(chan struct{})
 		pool := newPool(t, do("a", block), do("b", fail, retried(2)...), do("c", fail, retried(5)...), do("d", fail),
-			do("e", ignore(release), worker.WithHeartbeat(time.Minute)), do("f", succeed), do("g", fail, retried(1)...))
+			do("e", ignore(release), worker.WithHeartbeat(time.Minute)), do("f", succeed), do("g", fail, retried(1)...),
+			do("h", ignore(release), worker.WithAttemptTimeout(time.Minute)))
 		h := started(t, pool)
 		t.Cleanup(func() { close(release) })
 		require.NoError(t, pool.StopWorker(t.Context(), "g"))
 		time.Sleep(2 * time.Minute)
 
-		assert.Equal(t, []string{"a", "b", "c", "d", "e", "f", "g"}, getReport(t, h, "/report").names())
-		assert.Equal(t, []string{"e", "d", "c", "b", "a", "f", "g"}, getReport(t, h, "/report?worst=true").names())
+		assert.Equal(t, []string{"a", "b", "c", "d", "e", "f", "g", "h"}, getReport(t, h, "/report").names())
+		assert.Equal(t, []string{"e", "h", "d", "c", "b", "a", "f", "g"}, getReport(t, h, "/report?worst=true").names())
 	})
 }
 
