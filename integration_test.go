@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ankorstore/yokai/worker"
@@ -278,6 +279,34 @@ func TestServiceThatHasAFamilyOfANewNameKeepsIt(t *testing.T) {
 	taken := prometheus.NewRegistry()
 	taken.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "worker_executions_total", Help: "Mine."}))
 	require.ErrorContains(t, worker.NewWorkerMetrics("", "").Register(taken), `"worker_executions_total"`)
+}
+
+// A histogram is made late, with what was observed before in it.
+func TestDurationsCarryTheTimeOfTheirFirst(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(inOrder("job", succeed), worker.WithMaxExecutionsAttempts(200),
+			worker.WithRestartPolicy(worker.RestartAlways), worker.WithBackoff(worker.ConstantBackoff(time.Minute)), worker.WithDeferredStartThreshold(1)))
+		registry := prometheus.NewRegistry()
+		require.NoError(t, pool.Metrics().Register(registry))
+		created := func() time.Duration {
+			families, err := registry.Gather()
+			require.NoError(t, err)
+			for _, family := range families {
+				if family.GetName() == "worker_execution_duration_seconds" {
+					return family.GetMetric()[0].GetHistogram().GetCreatedTimestamp().AsTime().Sub(start)
+				}
+			}
+			return -1
+		}
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		assert.EqualValues(t, -1, created())
+		for range 3 {
+			time.Sleep(time.Hour)
+			assert.Equal(t, time.Second, created())
+		}
+		require.NoError(t, pool.Stop())
+	})
 }
 
 func TestWorkersOfOneLabelShareTheirSeries(t *testing.T) {

@@ -204,9 +204,8 @@ func (m *WorkerMetrics) Collect(metrics chan<- prometheus.Metric) {
 	// In order, because a registry sorts what it gets, and sorted is quickly sorted.
 	for _, series := range m.inOrder() {
 		series.collect(m, metrics)
-		series.durations.flush()
+		series.durations.collect(metrics)
 	}
-	m.durations().Collect(metrics)
 }
 
 func (m *WorkerMetrics) inOrder() []*workerSeries {

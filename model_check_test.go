@@ -329,6 +329,8 @@ func (l *life) had(pool worker.PoolReport, r worker.WorkerReport) bool {
 			return false
 		}
 	}
+	lasts := want.Status == worker.Running || want.Status == worker.Stuck
+	want.TimedOut = lasts && l.spec.timeout() > 0 && pool.At.Sub(want.StartedAt) >= l.spec.timeout()
 	stopping := l.world.stopping(l.steps[n-1].At)
 	want.GaveUp = want.GaveUp && (r.GaveUp || !stopping)
 	if want.ConsecutiveFailures < 0 || l.mayBeHealthy(want, r, pool.At) {

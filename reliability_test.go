@@ -178,8 +178,6 @@ func TestFaults(t *testing.T) {
 
 // TestFaultsAreDocumented compares the tables in docs/reliability.md with those above; with -update it writes them.
 func TestFaultsAreDocumented(t *testing.T) {
-	const file, begin, end = "docs/reliability.md", "<!-- faults: written by go test -run TestFaultsAreDocumented -update . -->\n", "<!-- end of faults -->\n"
-
 	var table strings.Builder
 	for _, group := range []struct {
 		title  string
@@ -192,16 +190,52 @@ func TestFaultsAreDocumented(t *testing.T) {
 	}
 	table.WriteString("\n")
 	t.Log(table.String())
+	documented(t, "faults", table.String())
+	number := len(attemptFaults) + len(surroundingFaults) + len(callFaults)
+	assert.Contains(t, read(t, "docs/reliability.md"), fmt.Sprintf("| %d, [listed below](#faults) |", number))
+}
 
-	text := read(t, file)
-	head, rest, ok := strings.Cut(text, begin)
+// TestGrammarIsDocumented writes what the model knows as the page has it: names in place of what may follow in many places.
+func TestGrammarIsDocumented(t *testing.T) {
+	groups := []struct{ name, kinds string }{
+		{"MEANWHILE", meanwhile}, {"OUTCOME", outcomes}, {"NEXT-RUN", nextRun}, {"FIRST", first}, {"RUN", waitsForRun},
+		{"ANOTHER", another}, {"DECISION", decisions}, {"END", end},
+	}
+	told := func(kinds string, below int) string {
+		kinds = " " + kinds + " "
+		for _, group := range groups[below:] {
+			kinds = strings.ReplaceAll(kinds, group.kinds, " "+group.name+" ")
+		}
+		return strings.Join(strings.Fields(kinds), " | ")
+	}
+
+	text := "\n```\n"
+	for _, r := range append([]rule{begin}, grammar...) {
+		text += fmt.Sprintf("%-24s%s\n", r.kind, told(r.next, 0))
+	}
+	text += "\n"
+	for i, group := range groups {
+		text += fmt.Sprintf("%-24s%s\n", group.name, told(group.kinds, i+1))
+	}
+	documented(t, "grammar", text+"```\n\n")
+}
+
+// documented compares a part of the page on reliability with what it has to be.
+func documented(t *testing.T, part, text string) {
+	t.Helper()
+	const file = "docs/reliability.md"
+	begin := fmt.Sprintf("<!-- %s: written by go test -run %s -update . -->\n", part, t.Name())
+	end := fmt.Sprintf("<!-- end of %s -->\n", part)
+
+	page := read(t, file)
+	head, rest, ok := strings.Cut(page, begin)
 	old, tail, ok2 := strings.Cut(rest, end)
-	require.True(t, ok && ok2, "%s has no place for the tables", file)
+	require.True(t, ok && ok2, "%s has no place for the %s", file, part)
 	if *update {
-		require.NoError(t, os.WriteFile(file, []byte(head+begin+table.String()+end+tail), 0o644))
+		require.NoError(t, os.WriteFile(file, []byte(head+begin+text+end+tail), 0o644))
 		return
 	}
-	assert.Equal(t, table.String(), old, "write it anew with -update")
+	assert.Equal(t, text, old, "write it anew with -update")
 }
 
 func panicsWithEOF(context.Context) error { panic(errors.New("EOF")) }

@@ -48,6 +48,7 @@ type WorkerReport struct {
 	Fine                bool         `json:"fine"`   // false if the pool is not ready because of it, see [WorkerPool.Health]
 	Live                bool         `json:"live"`   // false if the pool is not live because of it
 	Optional            bool         `json:"optional"`
+	TimedOut            bool         `json:"timedOut,omitempty"` // its attempt has timed out ([WithAttemptTimeout]), and has not returned
 	DependsOn           []string     `json:"dependsOn,omitempty"`
 	WaitingFor          []string     `json:"waitingFor,omitempty"` // those that have not been ready yet
 	Cause               string       `json:"cause,omitempty"`      // why it was told to stop
@@ -254,6 +255,7 @@ func (e *WorkerExecution) factsLocked(r *WorkerReport) {
 	r.GaveUp = e.gaveUp
 	r.Ready = e.readyLocked()
 	r.Optional = e.options.Optional
+	r.TimedOut = e.timedOutLocked()
 	r.Heartbeat = max(e.options.Heartbeat, 0).Seconds()
 	r.LastBeatAt = e.lastBeatAt
 	r.Calls = e.calls.n.Load()
@@ -261,4 +263,11 @@ func (e *WorkerExecution) factsLocked(r *WorkerReport) {
 	r.NextCallAt = timeOf(e.calls.next.Load())
 	r.Scheduled = e.options.Schedule != nil
 	r.DroppedEvents = e.events.dropped
+}
+
+// timedOutLocked reports whether an attempt has had all the time that it may have, and has not returned.
+func (e *WorkerExecution) timedOutLocked() bool {
+	timeout := e.options.AttemptTimeout
+
+	return timeout > 0 && (e.status == Running || e.status == Stuck) && time.Since(e.startedAt) >= timeout
 }

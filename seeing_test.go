@@ -333,6 +333,9 @@ func TestMetricsTellOfAnAttemptThatHasTimedOutAndHasNotReturned(t *testing.T) {
 		assert.Equal(t, []string{`worker_timed_out{worker="anew"} 0`, `worker_timed_out{worker="deaf"} 1`, `worker_timed_out{worker="prompt"} 0`}, told())
 		time.Sleep(time.Hour)
 		assert.Contains(t, told(), `worker_timed_out{worker="deaf"} 1`)
+		for _, w := range pool.Report().Workers {
+			assert.Equal(t, w.Name == "deaf", w.TimedOut, w.Name)
+		}
 		close(release)
 		synctest.Wait()
 		assert.Contains(t, told(), `worker_timed_out{worker="deaf"} 0`)

@@ -70,7 +70,7 @@ func (s *workerSeries) count(by *supervisor, k TransitionKind, at time.Time) {
 		s.panics.add(1, at)
 	}
 	if k.endsAttempt() {
-		s.durations.observe(at.Sub(by.execution.startedAt))
+		s.durations.observe(at.Sub(by.execution.startedAt), at)
 	}
 }
 
@@ -116,11 +116,8 @@ func (e *WorkerExecution) gaugeInto(g *gauges) {
 		g.nextAt = e.nextAttemptAt
 	}
 	g.scheduled = max(g.scheduled, oneIf(e.options.Schedule != nil))
-	if timeout := e.options.AttemptTimeout; timeout > 0 {
-		g.bounded = 1
-		runs := e.status == Running || e.status == Stuck
-		g.timedOut = max(g.timedOut, oneIf(runs && time.Since(e.startedAt) >= timeout))
-	}
+	g.bounded = max(g.bounded, oneIf(e.options.AttemptTimeout > 0))
+	g.timedOut = max(g.timedOut, oneIf(e.timedOutLocked()))
 	if timeout := e.options.Heartbeat; timeout > 0 {
 		if g.heartbeat == 0 || timeout < g.heartbeat {
 			g.heartbeat = timeout
@@ -269,20 +266,23 @@ type durations struct {
 
 	mu        sync.Mutex // guards the fields below
 	pending   []time.Duration
-	first     [1]time.Duration    // room for what most workers have
-	histogram prometheus.Observer // nil until it is made
-	ended     bool                // whether nothing is observed any more
+	first     [1]time.Duration     // room for what most workers have
+	since     time.Time            // when the first was observed
+	histogram prometheus.Histogram // nil until it is made
+	made      time.Time            // when it was
+	ended     bool                 // whether nothing is observed any more
 }
 
 // maxPending is how many observations take less room than a histogram.
 const maxPending = 64
 
-func (d *durations) observe(took time.Duration) {
+func (d *durations) observe(took time.Duration, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 
 	if d.pending == nil {
 		d.pending = d.first[:0]
+		d.since = at
 	}
 	d.pending = append(d.pending, took)
 	if d.histogram != nil || len(d.pending) == maxPending {
@@ -290,14 +290,38 @@ func (d *durations) observe(took time.Duration) {
 	}
 }
 
-// flush makes all observations part of the histogram.
-func (d *durations) flush() {
+// collect sends all observations, if there are any.
+func (d *durations) collect(metrics chan<- prometheus.Metric) {
+	if sample := d.sample(); sample.Histogram != nil {
+		metrics <- sample
+	}
+}
+
+func (d *durations) sample() *durationsSample {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 
 	if len(d.pending) > 0 {
 		d.flushLocked()
 	}
+
+	return &durationsSample{d.histogram, d.made, d.since}
+}
+
+// durationsSample is a histogram that tells since when it observes, which is longer than since it was made.
+type durationsSample struct {
+	prometheus.Histogram
+	made, since time.Time
+}
+
+// Write leaves the time of a histogram that has been reset meanwhile.
+func (s *durationsSample) Write(to *dto.Metric) error {
+	err := s.Histogram.Write(to)
+	if created := to.GetHistogram().GetCreatedTimestamp(); created != nil && !created.AsTime().After(s.made) {
+		to.Histogram.CreatedTimestamp = timestamppb.New(s.since)
+	}
+
+	return err
 }
 
 // end has no histogram made any more.
@@ -314,7 +338,8 @@ func (d *durations) flushLocked() {
 		return
 	}
 	if d.histogram == nil {
-		d.histogram = d.family().WithLabelValues(d.label)
+		d.histogram, _ = d.family().WithLabelValues(d.label).(prometheus.Histogram) // which client_golang makes of it
+		d.made = time.Now()
 	}
 	for _, took := range d.pending {
 		d.histogram.Observe(took.Seconds())

@@ -13,8 +13,10 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// outcomeWithin is for how long the outcome of an action is waited for, to be logged. The request itself outlives it.
-const outcomeWithin = time.Minute
+const (
+	outcomeWithin = time.Minute // for how long the outcome of an action is waited for, to be logged; the request itself outlives it
+	logPatience   = time.Second // for how long an action waits until it is logged that it was asked for
+)
 
 // verbs are the actions on a worker, by the last segment of their route, and what is told once they are done.
 var verbs = map[string]string{"restart": "restarted", "stop": "stopped"}
@@ -142,12 +144,16 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
 
 // begin does the action on a goroutine of its own, which the end of the request does not end.
 func (a action) begin(ctx context.Context) {
-	a.tell(ctx, zerolog.InfoLevel, fmt.Sprintf("%s asked for by %s", a.verb, a.by))
 	ctx = context.WithoutCancel(ctx)
-	go a.do(ctx)
+	logged := a.tell(ctx, nil, zerolog.InfoLevel, fmt.Sprintf("%s asked for by %s", a.verb, a.by))
+	go a.do(ctx, logged)
 }
 
-func (a action) do(ctx context.Context) {
+func (a action) do(ctx context.Context, logged <-chan struct{}) {
+	select {
+	case <-logged: // first, since the process may end of it
+	case <-time.After(logPatience):
+	}
 	bounded, cancel := context.WithTimeout(ctx, outcomeWithin)
 	defer cancel()
 
@@ -159,20 +165,30 @@ func (a action) do(ctx context.Context) {
 	var late *worker.StopError
 	switch err := do(bounded, a.worker); {
 	case err == nil:
-		a.tell(ctx, zerolog.InfoLevel, fmt.Sprintf("%s as asked for by %s", verbs[a.verb], a.by))
+		a.tell(ctx, logged, zerolog.InfoLevel, fmt.Sprintf("%s as asked for by %s", verbs[a.verb], a.by))
 	case errors.As(err, &late):
-		a.tell(ctx, zerolog.WarnLevel, fmt.Sprintf("%s asked for by %s has not ended yet: %v", a.verb, a.by, err))
+		a.tell(ctx, logged, zerolog.WarnLevel, fmt.Sprintf("%s asked for by %s has not ended yet: %v", a.verb, a.by, err))
 	default:
-		a.tell(ctx, zerolog.ErrorLevel, fmt.Sprintf("%s asked for by %s not done: %v", a.verb, a.by, err))
+		a.tell(ctx, logged, zerolog.ErrorLevel, fmt.Sprintf("%s asked for by %s not done: %v", a.verb, a.by, err))
 	}
 }
 
-// tell puts a message into the log, and into the events of the worker's execution, if there is one.
-func (a action) tell(ctx context.Context, level zerolog.Level, message string) {
+// tell puts a message into the events of the worker's execution, if there is one, and into the log, once what came before is logged.
+// The log may block. The channel is closed once the message is logged.
+func (a action) tell(ctx context.Context, before <-chan struct{}, level zerolog.Level, message string) <-chan struct{} {
 	if execution, err := a.pool.Execution(a.worker); err == nil {
 		execution.AddEvent(message)
 	}
 
-	defer func() { _ = recover() }() // a log writer that panics must not end the process
-	zerolog.Ctx(ctx).WithLevel(level).Str("worker", a.worker).Str("action", a.verb).Str("by", a.by).Msg(message)
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		defer func() { _ = recover() }() // a log writer that panics must not end the process
+		if before != nil {
+			<-before
+		}
+		zerolog.Ctx(ctx).WithLevel(level).Str("worker", a.worker).Str("action", a.verb).Str("by", a.by).Msg(message)
+	}()
+
+	return logged
 }

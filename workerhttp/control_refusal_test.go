@@ -1,6 +1,7 @@
 package workerhttp_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -127,5 +128,43 @@ func TestActionsByName(t *testing.T) {
 		assert.Equal(t, http.StatusAccepted, post(t, mux, "/ops/workers/%ef%bf%bd/restart").Code, "as it is shown")
 		synctest.Wait()
 		assert.Equal(t, worker.Running, pool.Executions()["\xff"].Status())
+	})
+}
+
+// A name that is not UTF-8 can be given as it is shown, as the page has it, too.
+func TestActionByTheNameThatIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := newPool(t, do("job \xff", block), do("job", block))
+		h := controlled(t, pool)
+
+		assert.Equal(t, http.StatusAccepted, post(t, h, "/workers/job%20%ef%bf%bd/stop").Code)
+		synctest.Wait()
+		assert.Equal(t, worker.Stopped, pool.Executions()["job \xff"].Status())
+	})
+}
+
+// asking is a context that does something when it is asked who asks.
+type asking struct {
+	context.Context
+	do func()
+}
+
+func (a asking) Value(key any) any {
+	a.do()
+
+	return a.Context.Value(key)
+}
+
+func TestActionOnAWorkerThatGoesMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := newPool(t, do("a", block))
+		h := controlled(t, pool)
+		ctx := asking{t.Context(), func() { _ = pool.Unregister(context.Background(), "a") }}
+
+		recorder := httptest.NewRecorder()
+		h.ServeHTTP(recorder, httptest.NewRequestWithContext(ctx, http.MethodPost, "/workers/a/stop", nil))
+		assert.Equal(t, http.StatusNotFound, recorder.Code)
+		assert.Equal(t, "404 the worker is gone\n", recorder.Body.String())
+		synctest.Wait()
 	})
 }

@@ -203,6 +203,33 @@ func TestActionWithALogThatPanics(t *testing.T) {
 	})
 }
 
+type blockingWriter chan struct{}
+
+func (w blockingWriter) Write(p []byte) (int, error) {
+	<-w
+	return len(p), nil
+}
+
+// The answer does not wait for a log that nobody takes, nor does the action for long: it may be for a worker that waits for that too.
+func TestActionWithALogThatBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := newPool(t, do("a", block))
+		h := controlled(t, pool)
+		log := make(blockingWriter)
+		ctx := zerolog.New(log).WithContext(t.Context())
+		recorder := httptest.NewRecorder()
+		go h.ServeHTTP(recorder, httptest.NewRequestWithContext(ctx, http.MethodPost, "/workers/a/stop", nil))
+		synctest.Wait()
+
+		assert.Contains(t, recorder.Body.String(), `"name":"a"`, "it is answered")
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, worker.Stopped, pool.Executions()["a"].Status())
+		assert.Contains(t, messages(t, pool, "a"), "stopped as asked for by 192.0.2.1:1234")
+		close(log)
+	})
+}
+
 func TestActionOnAWorkerThatHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool := newPool(t, do("a", inOrder(succeed, block)))

@@ -24,11 +24,11 @@
 //
 // # Page
 //
-// It lists what needs attention first: workers that are stuck or have given up, that failed three times or more in a row, and those
-// for which a probe fails. It can be sorted by each column, and filtered by words of names and errors, by status, and by equal
-// errors. The key "/" goes to the filter, "j" and "k" to the next and the previous worker. A row opens to all that is known of a
-// worker at one moment; the page's address is a link to it then. Where several processes answer at one address, the page stays with
-// one of them, and says so.
+// It lists what needs attention first: workers that are stuck, whose attempt has timed out and goes on, that have given up or failed three
+// times or more in a row, and those for which a probe fails. Each column sorts; words of names and errors, statuses and equal errors
+// filter; "/" goes to the filter, "j" and "k" to the next and the previous worker. A row opens to all that is known of a worker, of one
+// moment, and the address then links to it.
+// Where several processes answer at one address it stays with one, and says so.
 //
 // The page loads nothing but what the handler serves: its HTML, CSS and JavaScript are embedded. It refreshes itself every two
 // seconds, says so when the service does not answer, and comes back by itself.
@@ -41,8 +41,8 @@
 //	events=N      only the newest N events of each worker; 0 for none; without it, all that are kept
 //	stack=false   no stacks
 //	text=N        errors, stacks and events' messages of more than N bytes are cut there, and end in "…"
-//	detail=NAME   this worker (may be given several times) with its newest 200 events, its stack, and texts of up to 20,000 bytes, whatever the other parameters say
-//	worst=true    first those that are stuck, have given up, or fail; without it, all by name
+//	detail=NAME   this worker (may be given several times) with its newest 200 events, its stack, and texts of up to 20,000 bytes, whatever the others say
+//	worst=true    those that are stuck, have timed out, have given up, or fail, come first, not by name
 //	lines=true    as lines of JSON: first the report without its workers, then one worker a line
 //
 // Beside the pool's own fields the report has "instance": which process answers, with "id", "name" ([WithInstance]), "host", "pid",

@@ -111,8 +111,10 @@ func badness(w worker.WorkerReport) int {
 	switch {
 	case w.Status == worker.Stuck:
 		return math.MaxInt
-	case w.GaveUp:
+	case w.TimedOut:
 		return math.MaxInt - 1
+	case w.GaveUp:
+		return math.MaxInt - 2
 	case w.Status == worker.Stopped:
 		return 0
 	default:

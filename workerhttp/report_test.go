@@ -163,14 +163,15 @@ func TestReportWorstFirst(t *testing.T) {
 		}
 		release := make(chan struct{})
 		pool := newPool(t, do("a", block), do("b", fail, retried(2)...), do("c", fail, retried(5)...), do("d", fail),
-			do("e", ignore(release), worker.WithHeartbeat(time.Minute)), do("f", succeed), do("g", fail, retried(1)...))
+			do("e", ignore(release), worker.WithHeartbeat(time.Minute)), do("f", succeed), do("g", fail, retried(1)...),
+			do("h", ignore(release), worker.WithAttemptTimeout(time.Minute)))
 		h := started(t, pool)
 		t.Cleanup(func() { close(release) })
 		require.NoError(t, pool.StopWorker(t.Context(), "g"))
 		time.Sleep(2 * time.Minute)
 
-		assert.Equal(t, []string{"a", "b", "c", "d", "e", "f", "g"}, getReport(t, h, "/report").names())
-		assert.Equal(t, []string{"e", "d", "c", "b", "a", "f", "g"}, getReport(t, h, "/report?worst=true").names())
+		assert.Equal(t, []string{"a", "b", "c", "d", "e", "f", "g", "h"}, getReport(t, h, "/report").names())
+		assert.Equal(t, []string{"e", "h", "d", "c", "b", "a", "f", "g"}, getReport(t, h, "/report?worst=true").names())
 	})
 }
 
@@ -225,5 +226,22 @@ func TestHostileTextsAreEscaped(t *testing.T) {
 
 		assert.NotContains(t, get(t, h, "/readyz").Body.String(), "<")
 		assert.NotContains(t, get(t, h, "/report?events="+url.QueryEscape(hostile)).Body.String(), "\x00")
+	})
+}
+
+// What is left out is left out of the pools inside a worker too.
+func TestReportOfAPoolInside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := newPool(t, do("inner", inOrder(fail, block), worker.WithMaxExecutionsAttempts(2)))
+		h := started(t, newPool(t, do("outer", inner.Run)))
+
+		got := struct{ Workers []struct{ Nested []report } }{}
+		require.NoError(t, json.Unmarshal(get(t, h, "/report?events=1&text=3").Body.Bytes(), &got))
+		require.Len(t, got.Workers[0].Nested, 1)
+		w := got.Workers[0].Nested[0].Workers[0]
+		assert.Equal(t, "inner", w.Name)
+		assert.Equal(t, "bro…", w.LastError)
+		require.Len(t, w.Events, 1)
+		assert.Equal(t, "sta…", w.Events[0].Message)
 	})
 }

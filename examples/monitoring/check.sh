@@ -81,6 +81,16 @@ rules_hold() {
   return 1
 }
 
+# known_messages looks for each of the metrics of messages, which the example service has none of, in the list that jetstream gives.
+known_messages() {
+  local name
+  grep -oE '\bworker_messages_[a-z_]+' alerts_jetstream.yml | sort -u >"$work/messages"
+  while IFS= read -r name; do
+    grep -qE "^//[[:space:]]+$name +(counter|gauge|histogram)," ../../jetstream/metrics.go || fail "jetstream has no $name"
+  done <"$work/messages"
+  echo "$(wc -l <"$work/messages") metrics of messages are known"
+}
+
 # start runs Prometheus, and, once it has begun to scrape, the service, so that what the service does at first is seen too.
 start() {
   local port
@@ -145,8 +155,9 @@ ask_selectors() {
   echo "$found selectors of rules and queries have series"
 }
 
-promtool check rules alerts.yml
-promtool test rules alerts_test.yml
+promtool check rules alerts.yml alerts_jetstream.yml
+promtool test rules alerts_test.yml alerts_jetstream_test.yml
+known_messages
 
 # For promtool the queries are recording rules.
 queries shop_ '.*' '.*' | jq '{groups: [{name: "dashboard", rules: map({record, expr})}]}' >"$work/dashboard.yml"

@@ -5,12 +5,13 @@ import { plural } from "./format.js";
 const manyFailures = 3;
 
 // The reasons, the worst first.
-const reasons = ["stuck", "not live", "gave up", "failing", "not ready"];
+const reasons = ["stuck", "timed out", "not live", "gave up", "failing", "not ready"];
 
 // reasonOf returns why a worker needs attention, "" if it does not. state is that of its pool: one that is not started is not ready
 // as a whole, whatever its workers do.
 export function reasonOf(worker, state) {
   if (worker.status === "stuck") return "stuck";
+  if (worker.timedOut) return "timed out"; // and has not returned
   if (worker.gaveUp) return "gave up";
   if (worker.live === false) return "not live";
   if (failuresOf(worker) >= manyFailures) return "failing";

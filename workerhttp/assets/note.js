@@ -3,7 +3,7 @@
 import { inside, reasonOf } from "./attention.js";
 import { ago, exactDuration, parseTime, plural } from "./format.js";
 
-const asked = /(restart|stop)(?:ped|ed)?(?: as)? asked for by (.+?)(?: not done: .*| has not ended yet: .*)?$/s;
+const asked = /^(restart|stop)(?:ped|ed)?(?: as)? asked for by (.+?)(?: not done: .*| has not ended yet: .*)?$/s;
 
 const maxNames = 3;
 
@@ -15,7 +15,7 @@ export function noteOf(worker, state, now) {
 // reason tells why the worker needs attention, where no other column does.
 function reason(worker, state) {
   const text = reasonOf(worker, state);
-  return ["gave up", "not live", "not ready"].includes(text) ? text : "";
+  return ["timed out", "gave up", "not live", "not ready"].includes(text) ? text : "";
 }
 
 // silent tells of a stuck worker when it was heard of last.

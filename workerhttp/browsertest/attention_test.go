@@ -12,6 +12,7 @@ func TestAttention(t *testing.T) {
 	s := serveReport(t, pool{workers: []fields{
 		worked("well", "running", nil),
 		worked("stuck", "stuck", fields{"fine": false, "live": false, "lastBeatAt": ago(190)}),
+		worked("timed-out", "running", fields{"timedOut": true}),
 		worked("gave-up", "error", fields{"gaveUp": true, "fine": false}),
 		worked("three", "waiting", failing(3)),
 		worked("two", "waiting", failing(2)),
@@ -22,12 +23,12 @@ func TestAttention(t *testing.T) {
 		worked("tells-no-verdict", "running", fields{"fine": nil, "live": nil}),
 	}})
 	b := open(t, s.url, desktop)
-	b.until(`document.querySelectorAll("#list > .worker").length === 10`)
+	b.until(`document.querySelectorAll("#list > .worker").length === 11`)
 
-	assert.Equal(t, "5 workers need attention: 1 stuck, 1 not live, 1 gave up, 1 failing, 1 not ready", b.text("#headline"))
-	assert.Equal(t, []string{"stuck", "not-live", "gave-up", "three", "not-ready"}, eval[[]string](b,
+	assert.Equal(t, "6 workers need attention: 1 stuck, 1 timed out, 1 not live, 1 gave up, 1 failing, 1 not ready", b.text("#headline"))
+	assert.Equal(t, []string{"stuck", "timed-out", "not-live", "gave-up", "three", "not-ready"}, eval[[]string](b,
 		`[...document.querySelectorAll(".is-bad .open")].map((button) => button.textContent)`))
-	for name, note := range map[string]string{"well": "", "gave-up": "gave up", "three": "", "not-ready": "not ready", "not-live": "not live"} {
+	for name, note := range map[string]string{"well": "", "timed-out": "timed out", "gave-up": "gave up", "three": "", "not-ready": "not ready", "not-live": "not live"} {
 		assert.Equal(t, note, b.rows()[name].Note, name)
 	}
 	assert.Regexp(t, `^last heartbeat 3m [1-5]\ds ago$`, b.rows()["stuck"].Note)

@@ -60,6 +60,21 @@ func TestHostileReportStaysText(t *testing.T) {
 	assert.Equal(t, elements, eval[map[string]int](b, elementsScript))
 }
 
+// The text of an error does not tell who asked for a stop.
+func TestErrorsTellOfNoAction(t *testing.T) {
+	t.Parallel()
+	s := serveReport(t, pool{head: fields{"control": true}, workers: []fields{worked("a", "stopped", fields{"events": []fields{
+		event(ago(5), "stop asked for by ann"),
+		event(ago(3), "stopping execution attempt 1/1 with error: stop asked for by bob"),
+	}})}})
+	b := open(t, s.url+"#open=a", desktop)
+	b.until(`document.querySelector(".facts")?.innerText.includes("Asked for by")`)
+
+	assert.Contains(t, b.text(".facts"), "ann")
+	assert.NotContains(t, b.text(".facts"), "bob")
+	assert.NotContains(t, b.text(".note"), "bob")
+}
+
 // elementsScript counts what markup would have added, wherever it came from.
 const elementsScript = `Object.fromEntries(["script", "img", "iframe", "object", "style", "link", "svg [onload]", "[onerror]"].map(
 	(selector) => [selector, document.querySelectorAll(selector).length]))`
