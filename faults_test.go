@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -150,14 +151,17 @@ func TestErrorsThatMisbehave(t *testing.T) {
 		stopped bool
 		outcome string
 	}{
-		"typed nil":        {run: func(context.Context) error { return typedNil }, outcome: "with error: <nil>"},
-		"Error panics":     {run: func(context.Context) error { return &panickyError{} }, outcome: "with error: %!v(PANIC=Error method: in Error)"},
-		"Error goexits":    {run: func(context.Context) error { return goexitError{} }, outcome: "with runtime.Goexit"},
-		"Is panics":        {run: func(ctx context.Context) error { <-ctx.Done(); return panickyIs{} }, outcome: "with recovered panic: in Is"},
-		"panic with nil":   {run: func(context.Context) error { panic(nil) }, outcome: "with recovered panic: panic called with nil argument"},
-		"panic with error": {run: func(context.Context) error { panic(io.EOF) }, outcome: "with recovered panic: EOF"},
-		"value goexits":    {run: func(context.Context) error { panic(goexitError{}) }, outcome: "with runtime.Goexit"},
-		"runtime error":    {run: assignToNilMap, outcome: "with recovered panic: assignment to entry in nil map"},
+		"typed nil":              {run: func(context.Context) error { return typedNil }, outcome: "with error: <nil>"},
+		"typed nil of a wrapper": {run: func(context.Context) error { return (*fs.PathError)(nil) }, outcome: "with error: <nil>"},
+		"typed nil on a stop":    {run: func(ctx context.Context) error { <-ctx.Done(); return (*fs.PathError)(nil) }, outcome: "with error: <nil>"},
+		"typed nil of a panic":   {run: func(context.Context) error { return (*worker.PanicError)(nil) }, outcome: "with error: <nil>"},
+		"Error panics":           {run: func(context.Context) error { return &panickyError{} }, outcome: "with error: %!v(PANIC=Error method: in Error)"},
+		"Error goexits":          {run: func(context.Context) error { return goexitError{} }, outcome: "with runtime.Goexit"},
+		"Is panics":              {run: func(ctx context.Context) error { <-ctx.Done(); return panickyIs{} }, outcome: "with recovered panic: in Is"},
+		"panic with nil":         {run: func(context.Context) error { panic(nil) }, outcome: "with recovered panic: panic called with nil argument"},
+		"panic with error":       {run: func(context.Context) error { panic(io.EOF) }, outcome: "with recovered panic: EOF"},
+		"value goexits":          {run: func(context.Context) error { panic(goexitError{}) }, outcome: "with runtime.Goexit"},
+		"runtime error":          {run: assignToNilMap, outcome: "with recovered panic: assignment to entry in nil map"},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
