@@ -104,6 +104,45 @@ func TestEndOfAStartContextThatMisbehaves(t *testing.T) {
 	}
 }
 
+// standaloneContext is none of package context's.
+type standaloneContext struct {
+	context.Context
+	done chan struct{}
+	hang func(method string)
+}
+
+func (c *standaloneContext) Done() <-chan struct{} { return c.done }
+func (c *standaloneContext) Value(any) any         { c.hang("Value"); return nil }
+func (c *standaloneContext) Err() error            { c.hang("Err"); return context.DeadlineExceeded }
+
+func TestEndOfAStartContextThatHangs(t *testing.T) {
+	for _, method := range []string{"Value", "Err"} {
+		t.Run(method, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				defer close(release)
+				done := make(chan struct{})
+				ctx := &standaloneContext{t.Context(), done, func(called string) {
+					select {
+					case <-done:
+						if called == method {
+							<-release
+						}
+					default:
+					}
+				}}
+				pool := newPool(t, worker.WithWorker(do("job", block)))
+				require.NoError(t, pool.Start(ctx))
+				synctest.Wait()
+				close(done)
+				require.NoError(t, pool.Wait(within(t, time.Second)))
+				assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
 // loopError wraps itself; loopErrors is a list with itself.
 type (
 	loopError  struct{}
