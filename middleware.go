@@ -101,6 +101,7 @@ func (i *innermost) enter(ctx context.Context) error {
 		freed, entered := i.tryEnter()
 		switch {
 		case entered:
+			i.a.noteRun(time.Now())
 			return nil
 		case freed == nil:
 			return cmp.Or(context.Cause(i.a), context.Canceled) // which the attempt's own is about to be
@@ -126,7 +127,6 @@ func (i *innermost) tryEnter() (freed <-chan struct{}, entered bool) {
 		return nil, false
 	case !i.running:
 		i.running = true
-		i.a.noteRun(time.Now())
 		return nil, true
 	case i.freed == nil:
 		i.freed = make(chan struct{})
@@ -136,11 +136,12 @@ func (i *innermost) tryEnter() (freed <-chan struct{}, entered bool) {
 }
 
 func (i *innermost) leave() {
+	i.a.noteRunEnd(time.Now()) // without the lock, since it may wait for user code
+
 	i.mu.Lock()
 	defer i.mu.Unlock()
 
 	i.running = false
-	i.a.noteRunEnd(time.Now())
 	if i.freed != nil {
 		close(i.freed)
 		i.freed = nil
