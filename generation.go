@@ -52,7 +52,6 @@ func newGeneration(p *WorkerPool, ctx context.Context) *generation {
 		pool:       p,
 		startDone:  base.done,
 		logger:     baseLogger(base),
-		span:       oteltrace.SpanContextFromContext(base),
 		labels:     baseLabels(base),
 		begun:      make(chan struct{}),
 		expired:    make(chan struct{}),
@@ -62,6 +61,7 @@ func newGeneration(p *WorkerPool, ctx context.Context) *generation {
 		firstStage: math.MaxInt,
 	}
 	g.stacks.isWorker = func(name string) bool { return g.supervisorOf(name) != nil }
+	_ = guard(func() { g.span = oteltrace.SpanContextFromContext(base) }) // whose span is a user's
 	g.outer, g.trace = attemptOf(base), idsOf(g.span)
 	g.ctx, g.cancel = context.WithCancelCause(base)
 	g.detached = context.WithoutCancel(g.ctx)

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // Values that users hand over, whose methods misbehave: contexts, errors, causes, ids, labels, schedules.
@@ -141,6 +142,15 @@ func TestEndOfAStartContextThatHangs(t *testing.T) {
 			})
 		})
 	}
+}
+
+type spanWithoutContext struct{ oteltrace.Span }
+
+func TestSpanOfStartThatPanics(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("job", succeed)))
+		require.NoError(t, pool.Run(oteltrace.ContextWithSpan(t.Context(), spanWithoutContext{})), "as without a span")
+	})
 }
 
 // loopError wraps itself; loopErrors is a list with itself.
