@@ -69,13 +69,13 @@ func (s *supervisor) runAttempt() {
 func (s *supervisor) leaveAttempt(a *attempt) {
 	s.mu.Lock()
 	s.attempt = nil
-	s.mu.Unlock()
-
-	s.outcome.healthy = a.watch != nil && a.watch.healthy(time.Now())
 	if span := a.span.Load(); span != nil {
 		ids := idsOf(*span)
 		s.trace = &ids
 	}
+	s.mu.Unlock()
+
+	s.outcome.healthy = a.watch != nil && a.watch.healthy(time.Now())
 	a.cancel(nil)
 }
 
@@ -112,10 +112,10 @@ func (a *attempt) judge(err error, o *outcome) {
 		*o = success
 		return
 	case a.isTold() && a.Err() != nil && (isErrorOf(a, err) || a.supervisor.plan.options.isStop(err)):
-		o.kind, o.detail = TransitionCancelled, detail{cause: context.Cause(a)}
+		o.kind, o.detail = TransitionCancelled, detail{cause: a.supervisor.stopCause()}
 		return
 	}
-	if caught, ok := err.(*PanicError); ok && caught == a.panicked.Load() {
+	if caught, ok := err.(*PanicError); ok && caught != nil && caught == a.panicked.Load() {
 		*o = panickedWith(caught)
 		return
 	}

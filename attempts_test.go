@@ -207,6 +207,56 @@ func TestRunThatMisbehavesBehindAMiddlewareThatHasLeft(t *testing.T) {
 	}
 }
 
+// A middleware that tries anew, around one that does not wait for Run.
+func TestNextThatIsCalledWhileRunIsRunning(t *testing.T) {
+	again := middleware("again", func(ctx context.Context, next worker.HandlerFunc) error {
+		if err := next(ctx); err == nil || ctx.Err() != nil {
+			return err
+		}
+		return next(ctx)
+	})
+	timeout := middleware("timeout", func(ctx context.Context, next worker.HandlerFunc) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		returned := make(chan error, 1)
+		go func() { returned <- next(ctx) }()
+		select {
+		case err := <-returned:
+			return err
+		case <-ctx.Done():
+			return errors.New("too late")
+		}
+	})
+	for name, test := range map[string]struct {
+		first  time.Duration // of Run, whatever its context
+		begins []time.Duration
+		last   string
+	}{
+		"ends soon":  {70 * time.Second, []time.Duration{0, 70 * time.Second}, "with success"},
+		"never soon": {time.Hour, []time.Duration{0}, "with error: too late"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				running, begins := 0, []time.Duration(nil)
+				pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error {
+					running++
+					assert.Equal(t, 1, running, "at the same time")
+					begins = append(begins, time.Since(start))
+					if len(begins) == 1 {
+						time.Sleep(test.first)
+					}
+					running--
+					return nil
+				}), worker.WithMiddlewares(again, timeout)))
+				_ = pool.Run(t.Context())
+				assert.Equal(t, test.begins, begins)
+				assert.Equal(t, max(test.first, 70*time.Second), time.Since(start))
+				assert.Equal(t, "stopping execution attempt 1/1 "+test.last, messages(execution(t, pool, "job"))[1])
+			})
+		})
+	}
+}
+
 func TestNextThatIsCalledTooLateRunsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var late error

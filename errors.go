@@ -107,3 +107,14 @@ func (e *permanentError) Unwrap() error {
 func (e *permanentError) Permanent() bool {
 	return true
 }
+
+// unmarked returns an error without the mark: what package zerolog, or a program's function for it, does with an error of its type.
+func unmarked(err error) error {
+	for {
+		marked, ok := err.(*permanentError)
+		if !ok {
+			return err
+		}
+		err = marked.error
+	}
+}

@@ -237,8 +237,9 @@ func WithStopTimeout(d time.Duration) WorkerExecutionOption {
 }
 
 // WithStopErrors sets which errors of a worker that was told to stop are a stop, and not a failure: a server's "closed", a gRPC
-// status. The error of its context always is. It is not asked about an attempt that has timed out or missed its heartbeat. It may
-// be called by several goroutines at once; a panic in it means no. It wins over [WithGlobalStopErrors], and nil is none.
+// status. The error of its context always is. It is not asked about an attempt that has timed out, or that missed its heartbeat and was
+// not told to stop. It may be called by several goroutines at once; a panic in it means no. It wins over [WithGlobalStopErrors], and nil
+// is none.
 func WithStopErrors(is func(error) bool) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.StopErrors = is

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,6 +52,24 @@ func TestErrorWhoseIsPanics(t *testing.T) {
 		}, messages(e))
 		assert.Equal(t, worker.Error, e.Status())
 	})
+}
+
+// A nil pointer that Run returns is an error, as Go has it, whatever its type's methods would do with it.
+func TestNilPointersThatAreErrors(t *testing.T) {
+	stopped := func(ctx context.Context) error { <-ctx.Done(); return (*fs.PathError)(nil) }
+	for name, run := range map[string]func(context.Context) error{
+		"a wrapper":           func(context.Context) error { return (*fs.PathError)(nil) },
+		"a wrapper on a stop": stopped,
+		"a panic's":           func(context.Context) error { return (*worker.PanicError)(nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				e := script(t, time.Second, do("job", run))
+				assert.Equal(t, "stopping execution attempt 1/1 with error: <nil>", messages(e)[1])
+				assert.Equal(t, worker.Error, e.Status())
+			})
+		})
+	}
 }
 
 func TestPanicStackShowsWhereItCameFrom(t *testing.T) {

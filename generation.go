@@ -52,7 +52,6 @@ func newGeneration(p *WorkerPool, ctx context.Context) *generation {
 		pool:       p,
 		startDone:  base.done,
 		logger:     baseLogger(base),
-		span:       oteltrace.SpanContextFromContext(base),
 		labels:     baseLabels(base),
 		begun:      make(chan struct{}),
 		expired:    make(chan struct{}),
@@ -62,6 +61,7 @@ func newGeneration(p *WorkerPool, ctx context.Context) *generation {
 		firstStage: math.MaxInt,
 	}
 	g.stacks.isWorker = func(name string) bool { return g.supervisorOf(name) != nil }
+	_ = guard(func() { g.span = oteltrace.SpanContextFromContext(base) }) // whose span is a user's
 	g.outer, g.trace = attemptOf(base), idsOf(g.span)
 	g.ctx, g.cancel = context.WithCancelCause(base)
 	g.detached = context.WithoutCancel(g.ctx)
@@ -218,25 +218,46 @@ func (c *startContext) Deadline() (time.Time, bool) {
 	return c.deadline, c.hasDeadline
 }
 
-// Err is asked once Done's channel is closed, so that it must say something.
+// Err is asked once Done's channel is closed, so that it must say something, and soon: the pool stops then.
 func (c *startContext) Err() error {
-	select {
-	case <-c.done:
-	default:
+	if !c.isDone() {
 		return nil
 	}
 
-	err := context.Canceled
-	_ = guard(func() {
-		if own := c.Context.Err(); own != nil {
-			err = own
+	answer := make(chan error, 1)
+	await(launch(func() { answer <- c.Context.Err() }), patience)
+	select {
+	case err := <-answer:
+		if err != nil {
+			return err
 		}
-	})
+	default:
+	}
 
-	return err
+	return context.Canceled
+}
+
+func (c *startContext) isDone() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (c *startContext) Value(key any) (value any) {
+	// Package context asks for the cause, with a pointer to an integer of its own as the key.
+	if _, isCause := key.(*int); isCause && c.isDone() {
+		answer := make(chan any, 1)
+		await(launch(func() { answer <- c.Context.Value(key) }), patience)
+		select {
+		case value = <-answer:
+		default:
+		}
+
+		return value
+	}
 	defer func() { _ = recover() }()
 
 	return c.Context.Value(key)

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // Values that users hand over, whose methods misbehave: contexts, errors, causes, ids, labels, schedules.
@@ -102,6 +103,54 @@ func TestEndOfAStartContextThatMisbehaves(t *testing.T) {
 			require.NoError(t, pool.Stop())
 		})
 	}
+}
+
+// standaloneContext is none of package context's.
+type standaloneContext struct {
+	context.Context
+	done chan struct{}
+	hang func(method string)
+}
+
+func (c *standaloneContext) Done() <-chan struct{} { return c.done }
+func (c *standaloneContext) Value(any) any         { c.hang("Value"); return nil }
+func (c *standaloneContext) Err() error            { c.hang("Err"); return context.DeadlineExceeded }
+
+func TestEndOfAStartContextThatHangs(t *testing.T) {
+	for _, method := range []string{"Value", "Err"} {
+		t.Run(method, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				defer close(release)
+				done := make(chan struct{})
+				ctx := &standaloneContext{t.Context(), done, func(called string) {
+					select {
+					case <-done:
+						if called == method {
+							<-release
+						}
+					default:
+					}
+				}}
+				pool := newPool(t, worker.WithWorker(do("job", block)))
+				require.NoError(t, pool.Start(ctx))
+				synctest.Wait()
+				close(done)
+				require.NoError(t, pool.Wait(within(t, time.Second)))
+				assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
+type spanWithoutContext struct{ oteltrace.Span }
+
+func TestSpanOfStartThatPanics(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("job", succeed)))
+		require.NoError(t, pool.Run(oteltrace.ContextWithSpan(t.Context(), spanWithoutContext{})), "as without a span")
+	})
 }
 
 // loopError wraps itself; loopErrors is a list with itself.

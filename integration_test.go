@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -112,6 +113,7 @@ func TestErrorsAreLoggedAsZerologDoesIt(t *testing.T) {
 
 	assert.Equal(t, head+`"error":"boom"`+tail+`boom"}`, failed(errors.New("boom"), plain))
 	assert.Equal(t, head+`"error":{"code":7}`+tail+`password=secret"}`, failed(&objectError{7}, plain), "its own MarshalZerologObject")
+	assert.Equal(t, head+`"error":{"code":7}`+tail+`password=secret"}`, failed(worker.Permanent(&objectError{7}), plain), "below the mark too")
 
 	zerolog.ErrorMarshalFunc = func(err error) any { return strings.ReplaceAll(err.Error(), "secret", "***") }
 	assert.Equal(t, head+`"error":"password=***"`+tail+`password=secret"}`, failed(errors.New("password=secret"), plain), "ErrorMarshalFunc")
@@ -149,6 +151,32 @@ func TestLinesCarryTheTraceOfStart(t *testing.T) {
 		for _, line := range logs.lines() {
 			assert.Equal(t, 1, strings.Count(line, `"traceID":"`+traceID+`"`), line)
 			assert.Equal(t, 1, strings.Count(line, `"spanID":"`+spanID+`"`), line)
+		}
+	})
+}
+
+// The line on one that has not stopped in time is another goroutine's.
+func TestLinesOnWhoIsLateCarryTheTrace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var logs logBuffer
+		pool := newPool(t, worker.WithGlobalStopTimeout(time.Second), worker.WithWorker(do("job", drain(time.Minute))),
+			worker.WithWorker(inOrder("traced", fail, drain(time.Minute)), worker.WithMaxExecutionsAttempts(2),
+				worker.WithMiddlewares(worker.NewTracingMiddleware())),
+			worker.WithTracerProvider(otelsdktrace.NewTracerProvider()))
+		require.NoError(t, pool.Start(fromIDs(t, logs.context())))
+		synctest.Wait()
+		require.Error(t, pool.Stop())
+		time.Sleep(time.Minute)
+		require.NoError(t, pool.Stop())
+		last := map[string]string{}
+		for _, line := range logs.lines() {
+			var ids struct{ Worker, TraceID, SpanID, Message string }
+			require.NoError(t, json.Unmarshal([]byte(line), &ids))
+			if ids.Message == "worker has not stopped in time" {
+				assert.Equal(t, last[ids.Worker], ids.TraceID+ids.SpanID, "as the line of the worker's before")
+			}
+			assert.NotEmpty(t, ids.TraceID, line)
+			last[ids.Worker] = ids.TraceID + ids.SpanID
 		}
 	})
 }

@@ -27,15 +27,15 @@ func idsOf(span oteltrace.SpanContext) (ids traceIDs) {
 }
 
 // event begins a log record with the fields of the worker.
-func (s *supervisor) event(level zerolog.Level, executionID string) *zerolog.Event {
+func (s *supervisor) event(level zerolog.Level, executionID string, trace *traceIDs) *zerolog.Event {
 	event := s.generation.logger.WithLevel(level).
 		Str(LogRecordFieldWorkerName, s.plan.name).
 		Str(LogRecordFieldWorkerExecutionId, executionID)
-	if s.trace.trace != "" {
-		event.Str("traceID", s.trace.trace)
+	if trace.trace != "" {
+		event.Str("traceID", trace.trace)
 	}
-	if s.trace.span != "" {
-		event.Str("spanID", s.trace.span)
+	if trace.span != "" {
+		event.Str("spanID", trace.span)
 	}
 
 	return event
@@ -48,12 +48,12 @@ func (s *supervisor) log(level zerolog.Level, message string, d *detail) {
 	}
 	defer func() { _ = recover() }()
 
-	event := s.event(level, s.id)
+	event := s.event(level, s.id, s.trace)
 	switch {
 	case d.stack != "": // the message has the error then
 		event.Str("stack", d.stack)
-	case d.err != nil && guard(func() { event.Err(d.err) }) != nil:
-		event = s.event(level, s.id).Str(zerolog.ErrorFieldName, d.text) // without what the user's marshaller has left behind
+	case d.err != nil && guard(func() { event.Err(unmarked(d.err)) }) != nil:
+		event = s.event(level, s.id, s.trace).Str(zerolog.ErrorFieldName, d.text) // without what the user's marshaller has left behind
 	}
 	if d.cause != nil {
 		event.Str("cause", s.causeText(d.cause))
@@ -82,15 +82,12 @@ func (s *supervisor) logError(message string, err error) {
 
 // logStraggler logs a worker that has not ended when a stop expired. It may be called while the worker's goroutine is in Run.
 func (s *supervisor) logStraggler(stuck StuckWorker) {
-	logger := s.generation.logger
-	if logger == nil {
+	if s.generation.logger == nil {
 		return
 	}
 
 	apart(func() {
-		event := logger.Warn().
-			Str(LogRecordFieldWorkerName, s.plan.name).
-			Str(LogRecordFieldWorkerExecutionId, s.execution.Id()).
+		event := s.event(zerolog.WarnLevel, s.execution.Id(), s.traceIDs()).
 			Stringer("status", stuck.Status).
 			Str("told", stuck.Told.String())
 		if stuck.Stack != "" {
@@ -98,6 +95,14 @@ func (s *supervisor) logStraggler(stuck StuckWorker) {
 		}
 		event.Msg("worker has not stopped in time")
 	})
+}
+
+// traceIDs returns the ids for a record that another goroutine than the worker's writes.
+func (s *supervisor) traceIDs() *traceIDs {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.trace
 }
 
 // apart runs user code on a goroutine of its own, so that a Goexit in it is not the caller's, and waits for it.

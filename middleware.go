@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -23,8 +24,9 @@ type MiddlewareFunc func(next HandlerFunc) HandlerFunc
 //
 // The error of the outermost middleware is that of the attempt. The attempt lasts until Run has returned, too. If a middleware does
 // not wait for Run, the context is cancelled when the outermost one returns, and a next that is called later returns the context's
-// error without calling Run. A panic of Run goes through a middleware that calls next on its own goroutine; on another goroutine,
-// next returns it as a [*PanicError].
+// error without calling Run. A next that is called while Run is running waits until that has returned, or its own context is done. A
+// panic of Run goes through a middleware that calls next on its own goroutine; on another goroutine, next returns it as a
+// [*PanicError].
 type Middleware interface {
 	// Name returns the name of the middleware.
 	Name() string
@@ -54,8 +56,9 @@ type innermost struct {
 
 	mu      sync.Mutex // guards the fields below
 	closed  bool       // the outermost middleware has returned
-	running int
-	idle    sync.Cond // running is 0
+	running bool
+	idle    sync.Cond     // nothing is running
+	freed   chan struct{} // made by a next that waits for that, closed then
 	caught  *PanicError
 }
 
@@ -83,35 +86,67 @@ func (i *innermost) close() {
 	defer i.mu.Unlock()
 
 	i.closed = true
-	if i.running > 0 {
+	if i.running {
 		i.a.cancel(nil)
 	}
-	for i.running > 0 {
+	for i.running {
 		i.idle.Wait()
 	}
 }
 
-func (i *innermost) enter() bool {
+// enter waits until no Run is running, and returns an error where none may begin any more. So a middleware that tries anew after another
+// one has not waited for Run does not run the worker twice at the same time.
+func (i *innermost) enter(ctx context.Context) error {
+	for {
+		freed, entered := i.tryEnter()
+		switch {
+		case entered:
+			i.a.noteRun(time.Now())
+			return nil
+		case freed == nil:
+			return cmp.Or(context.Cause(i.a), context.Canceled) // which the attempt's own is about to be
+		}
+
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-i.a.Done():
+			return context.Cause(i.a)
+		}
+	}
+}
+
+// tryEnter enters if nothing is running; else it returns a channel that is closed then, or nil if the attempt is over.
+func (i *innermost) tryEnter() (freed <-chan struct{}, entered bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 
-	if i.closed {
-		return false
+	switch {
+	case i.closed:
+		return nil, false
+	case !i.running:
+		i.running = true
+		return nil, true
+	case i.freed == nil:
+		i.freed = make(chan struct{})
 	}
-	i.running++
-	i.a.noteRun(time.Now())
 
-	return true
+	return i.freed, false
 }
 
 func (i *innermost) leave() {
+	i.a.noteRunEnd(time.Now()) // without the lock, since it may wait for user code
+
 	i.mu.Lock()
 	defer i.mu.Unlock()
 
-	if i.running--; i.running == 0 {
-		i.a.noteRunEnd(time.Now())
-		i.idle.Broadcast()
+	i.running = false
+	if i.freed != nil {
+		close(i.freed)
+		i.freed = nil
 	}
+	i.idle.Broadcast()
 }
 
 func (i *innermost) has(caught *PanicError) bool {
@@ -123,8 +158,8 @@ func (i *innermost) has(caught *PanicError) bool {
 
 // handle is the next of the innermost middleware.
 func (i *innermost) handle(ctx context.Context) (err error) {
-	if !i.enter() {
-		return context.Cause(i.a)
+	if err := i.enter(ctx); err != nil {
+		return err
 	}
 	defer i.leave()
 

@@ -52,9 +52,9 @@ func NewPeriodicWorker(name string, interval time.Duration, run HandlerFunc, opt
 	for i, option := range options {
 		if option == nil {
 			w.err = fmt.Errorf("periodic option %d is nil", i+1)
-			continue
+		} else if err := guard(func() { option(w) }); err != nil {
+			w.err = fmt.Errorf("periodic option %d: %w", i+1, err)
 		}
-		option(w)
 	}
 
 	return w

@@ -116,6 +116,7 @@ func TestBadInputOfTheBuilders(t *testing.T) {
 		"worker more: interval jitter 1.5 is not in [0, 1]": worker.NewPeriodicWorker("more", time.Second, succeed, worker.WithIntervalJitter(1.5)),
 		"worker nan: interval jitter NaN is not in [0, 1]":  worker.NewPeriodicWorker("nan", time.Second, succeed, worker.WithIntervalJitter(math.NaN())),
 		"worker nil: periodic option 1 is nil":              worker.NewPeriodicWorker("nil", time.Second, succeed, nil),
+		"worker p: periodic option 1: recovered panic: no":  worker.NewPeriodicWorker("p", time.Second, succeed, func(*worker.PeriodicWorker) { panic("no") }),
 	} {
 		_, err := worker.NewDefaultWorkerPoolFactory().Create(worker.WithWorker(w))
 		require.EqualError(t, err, want)

@@ -8,8 +8,8 @@ import (
 
 // WithPoolLogs lets the pool log its own start and end, one record each at the info level: how many workers it starts, and the version
 // of the program's main module; why it has stopped, how long it ran and how long the stop took, and who was late. Without it, a pool
-// logs what happens to its workers, as the published module does, and nothing else. A start and a stop wait for a log writer that hangs
-// for a tenth of a second.
+// logs what happens to its workers, as the published module does, and nothing else. A writer that hangs in one of the two holds up
+// neither the workers nor a stop for more than a tenth of a second.
 func WithPoolLogs() WorkerPoolOption {
 	return func(o *PoolOptions) {
 		o.PoolLogs = true

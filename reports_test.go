@@ -235,6 +235,20 @@ func TestStopSaysWhy(t *testing.T) {
 	})
 }
 
+// The context of one that missed its heartbeat has that as its cause; the stop that came after it has another.
+func TestStopOfAStuckWorkerSaysWhy(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var logs logBuffer
+		pool := newPool(t, worker.WithWorker(do("job", drain(time.Hour)), worker.WithHeartbeat(time.Second)))
+		require.NoError(t, pool.Start(logs.context()))
+		time.Sleep(time.Minute)
+		require.NoError(t, pool.Stop())
+		assert.Equal(t, "worker pool was stopped", pool.Report().Workers[0].Cause)
+		lines := logs.lines()
+		assert.Contains(t, lines[len(lines)-1], `"cause":"worker pool was stopped","message":"stopping execution attempt 1/1 on cancellation"`)
+	})
+}
+
 func TestMetricsBehindAWrappedRegistererWhileSeriesCome(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	pool := newPool(t, worker.WithGenerator(nil))

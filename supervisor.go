@@ -52,7 +52,7 @@ type supervisor struct {
 	begun     bool         // whether an attempt of that id has begun
 	newRun    bool         // whether the coming attempt is the first of a run of the schedule
 	gaveUp    bool         // out of attempts, not stopped
-	trace     *traceIDs    // for its log records
+	trace     *traceIDs    // for its log records; written under mu, since others log for it too
 	number    int          // of the current attempt, 0 before the first
 	outcome   outcome      // of the last attempt
 	due       time.Time    // of the coming attempt, zero if it never comes

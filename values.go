@@ -39,8 +39,13 @@ func walk(err error, budget *int, is func(error) bool) bool {
 	return false
 }
 
-// unwrap returns what err wraps: one error, those that it joins, or none.
+// unwrap returns what err wraps: one error, those that it joins, or none. A nil pointer that was returned as an error wraps none: most
+// types' methods would panic.
 func unwrap(err error) []error {
+	if isNil(err) {
+		return nil
+	}
+
 	switch wrapping := err.(type) {
 	case interface{ Unwrap() error }:
 		return []error{wrapping.Unwrap()}
@@ -70,6 +75,9 @@ func isOneOf(err error, budget *int, own ...error) bool {
 	*budget--
 
 	is, _ := err.(interface{ Is(error) bool })
+	if isNil(err) {
+		is = nil
+	}
 	for _, one := range own {
 		if same(err, one) || is != nil && is.Is(one) {
 			return true

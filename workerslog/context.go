@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
+	"github.com/ankorstore/yokai/worker"
 	"github.com/rs/zerolog"
 )
 
@@ -68,7 +70,8 @@ func (w *writer) Sample(level zerolog.Level) (enabled bool) {
 func (w *writer) WriteLevel(level zerolog.Level, event []byte) (n int, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = fmt.Errorf("slog handler %T panicked: %v", w.handler, value)
+			text := (&worker.PanicError{Value: value}).Error() // which survives what package fmt does not
+			err = fmt.Errorf("slog handler %T panicked: %s", w.handler, strings.TrimPrefix(text, "recovered panic: "))
 		}
 	}()
 
