@@ -18,7 +18,7 @@ func RetryAfter(err error, d time.Duration) error {
 }
 
 // Snooze returns an error for a handler that has not failed, and wants its message again after a delay: it is told of at the level
-// info, and counts neither as a failure nor as an attempt. 0 or less is at once.
+// info, and counts neither as a failure nor as an attempt. 0 or less is at once, or within the second of [WithRescheduling].
 //
 // The server counts the delivery nonetheless where it is the server that keeps the message back. So a snooze is free with
 // [WithRescheduling] only; without, one in the last of MaxDeliver deliveries is a failure like any other.

@@ -87,7 +87,7 @@ func (s *session) tell(d *delivery, v *verdict) (result, error) {
 		return s.bury(d, v)
 	case v.action == terminate:
 		return told, d.msg.TermWithReason(reason(v.text))
-	case v.delay > 0 && s.worker.settings.scheduled != "":
+	case (v.delay > 0 || v.snooze) && s.worker.settings.scheduled != "":
 		return s.reschedule(d, v)
 	default:
 		return told, s.nak(d, v.delay)
