@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -63,11 +64,13 @@ func (s *session) closePulls() {
 }
 
 // interrupt cancels the handlers, hands back what they have not begun, and a moment later what they have not finished, and waits for
-// them. What no other replica would get is not handed back: whatever its handler returns in the end counts.
+// them. What no other replica would get is not handed back: whatever its handler returns in the end counts, also where that begins only
+// now.
 func (s *session) interrupt() {
 	s.abort(ErrDrainTimeout)
 
-	s.handBackAll(s.inbox.takeQueue())
+	_, back := s.inbox.stop(s.terms().isLast)
+	s.handBackAll(back)
 	idle := s.inbox.whenIdle()
 	grace := time.NewTimer(drainGrace)
 	defer grace.Stop()
@@ -83,6 +86,18 @@ func (s *session) interrupt() {
 	}
 
 	<-idle
+}
+
+var errDeaf = errors.New("the server does not answer")
+
+// noteAnswer takes the error of a question to the server, and returns it. Once the handlers are interrupted one that waits in vain is
+// enough: many messages may still be in their last delivery.
+func (s *session) noteAnswer(err error) error {
+	if s.handling.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
+		s.deaf.Store(true)
+	}
+
+	return err
 }
 
 func (s *session) handBackAll(deliveries []*delivery) {

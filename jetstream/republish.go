@@ -128,9 +128,12 @@ func (s *session) publish(msg *nats.Msg, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), publishTimeout)
 	defer cancel()
 
+	if s.deaf.Load() {
+		return errDeaf
+	}
 	_, err := s.worker.settings.js.PublishMsg(ctx, msg, jetstream.WithMsgID(id))
 
-	return err
+	return s.noteAnswer(err)
 }
 
 // priorAttempts reads how often a message was tried before it was scheduled anew.

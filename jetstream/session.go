@@ -45,6 +45,7 @@ type session struct {
 	helpers  helpers
 	ended    chan struct{} // closed by run once nothing is left to be kept
 	lost     atomic.Bool   // something has failed
+	deaf     atomic.Bool   // the server has not answered since the handlers were interrupted, and is not asked again
 	failed   chan error    // why the session shall end; one place, since the first reason counts
 	doubts   chan struct{} // asks for a look at the consumer; one place, since one look answers all
 	refusals refusals
