@@ -140,7 +140,8 @@ func WithBackoff(backoff worker.BackoffFunc) Option {
 // WithDoubleAck makes a worker wait for the server's receipt of each ack, before the handler's place is free for the next message.
 // Without it an ack is sent and no more, which is faster, but a connection that breaks right then leaves a message that is handled
 // again. An ack without a receipt is repeated for half a minute, each time after the client's [jetstream.WithDefaultTimeout], while the
-// message is kept: so a restart of the server has nothing handled again, where all of it comes back to the replica that holds it.
+// message is kept: so a restart of the server has nothing handled again, where all of it comes back to the replica that holds it. After
+// the drain time of a stop no receipt is waited for.
 func WithDoubleAck() Option {
 	return func(s *settings) { s.doubleAck = true }
 }
