@@ -5,7 +5,8 @@ import "github.com/nats-io/nats.go/jetstream"
 // WithMaxBytes sets how many bytes of messages a worker holds at most: payloads, headers and subjects. The default is
 // [DefaultMaxBytes]; less than 1 is an error of Run. The server is asked for no more than fits, so large messages leave handlers free
 // where the bound is less than a message for each. One message is held whatever its size, and where one is larger than all that
-// came lately and than 1 MiB or a quarter of the bound, the bound may be exceeded by that one.
+// came lately and than 1 MiB or a quarter of the bound, the bound may be exceeded by that one. A message larger than what the worker
+// has asked for waits about a second, and all behind it.
 func WithMaxBytes(n int) Option {
 	return func(s *settings) { s.maxBytes = n }
 }
