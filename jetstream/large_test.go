@@ -229,3 +229,41 @@ func TestSurplusGoesToAnotherReplica(t *testing.T) {
 	settled(t, consumer)
 	assert.Empty(t, handled)
 }
+
+// TestPrefetchIsBoundByWhatAcksTake has fast handlers whose acks are slow: what would wait behind them for long is not asked for, so
+// that no delivery is spent on handing it back.
+func TestPrefetchIsBoundByWhatAcksTake(t *testing.T) {
+	const total = 100
+
+	_, js := connect(t, startServer(t).ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	publish(t, js, "jobs", make([]string, total)...)
+	handled := make(chan uint64, 10*total)
+	_, stop := run(t, nil, workerjetstream.NewConsumerWorker("w", slowAcks{consumer}, func(_ context.Context, msg jetstream.Msg) error {
+		handled <- attemptOf(msg).number
+		return nil
+	}, workerjetstream.WithDoubleAck()))
+
+	for _, number := range collect(t, handled, total) {
+		require.EqualValues(t, 1, number)
+	}
+	settled(t, consumer)
+	stop()
+	info, err := consumer.Info(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, total, info.Delivered.Consumer)
+}
+
+// slowAcks is a consumer far away from its server.
+type slowAcks struct{ jetstream.Consumer }
+
+func (s slowAcks) Consume(handle jetstream.MessageHandler, options ...jetstream.PullConsumeOpt) (jetstream.ConsumeContext, error) {
+	return s.Consumer.Consume(func(msg jetstream.Msg) { handle(slowlyAcked{msg}) }, options...)
+}
+
+type slowlyAcked struct{ jetstream.Msg }
+
+func (s slowlyAcked) DoubleAck(ctx context.Context) error {
+	<-time.After(20 * time.Millisecond)
+	return s.Msg.DoubleAck(ctx)
+}
