@@ -2,11 +2,11 @@ package jetstream
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
-// flushTimeout bounds each of the two waits for the server in a stop: for the end of the pulls, and for the last acks to arrive.
+// flushTimeout bounds each wait for the server in a stop: for the end of the pulls, for the consumer's terms once the handlers are
+// interrupted, and for the last acks to arrive.
 const flushTimeout = 2 * time.Second
 
 // drainGrace is how long a handler whose context was cancelled may take to return before its message is handed back without it.
@@ -68,6 +68,7 @@ func (s *session) closePulls() {
 // now.
 func (s *session) interrupt() {
 	s.abort(ErrDrainTimeout)
+	defer time.AfterFunc(flushTimeout, s.die).Stop() // handlers that fail are judged by what is known
 
 	_, back := s.inbox.stop(s.terms().isLast)
 	s.handBackAll(back)
@@ -86,18 +87,6 @@ func (s *session) interrupt() {
 	}
 
 	<-idle
-}
-
-var errDeaf = errors.New("the server does not answer")
-
-// noteAnswer takes the error of a question to the server, and returns it. Once the handlers are interrupted one that waits in vain is
-// enough: many messages may still be in their last delivery.
-func (s *session) noteAnswer(err error) error {
-	if s.handling.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
-		s.deaf.Store(true)
-	}
-
-	return err
 }
 
 func (s *session) handBackAll(deliveries []*delivery) {

@@ -123,7 +123,10 @@ func (s *session) copyOf(d *delivery, subject string) *nats.Msg {
 	return &nats.Msg{Subject: subject, Header: header, Data: d.msg.Data()}
 }
 
-// publish waits for the receipt of a stream.
+var errDeaf = errors.New("the server does not answer")
+
+// publish waits for the receipt of a stream. Once the handlers are interrupted one copy that waits in vain is enough: many messages may
+// still be in their last delivery.
 func (s *session) publish(msg *nats.Msg, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), publishTimeout)
 	defer cancel()
@@ -133,7 +136,11 @@ func (s *session) publish(msg *nats.Msg, id string) error {
 	}
 	_, err := s.worker.settings.js.PublishMsg(ctx, msg, jetstream.WithMsgID(id))
 
-	return s.noteAnswer(err)
+	if s.handling.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
+		s.deaf.Store(true)
+	}
+
+	return err
 }
 
 // priorAttempts reads how often a message was tried before it was scheduled anew.

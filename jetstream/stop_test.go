@@ -240,6 +240,28 @@ func TestStopWhileDisconnected(t *testing.T) {
 	assert.Empty(t, began)
 }
 
+// TestStopWhileDisconnectedWaitsForNoTerms has handlers fail while the server was asked for the consumer already, several times.
+func TestStopWhileDisconnectedWaitsForNoTerms(t *testing.T) {
+	server := runServer(t, t.TempDir(), -1)
+	_, js := connect(t, server.ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{MaxDeliver: 5})
+	began := make(chan struct{}, 4)
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {
+		began <- struct{}{}
+		<-ctx.Done()
+		return ctx.Err()
+	}, workerjetstream.WithConcurrency(4), workerjetstream.WithDrainTimeout(100*time.Millisecond)))
+	publish(t, js, "jobs", "a", "b")
+	collect(t, began, 2)
+	stopServer(server)
+	<-time.After(3 * time.Second) // more than two heartbeats
+
+	stopped := time.Now()
+	stop()
+	require.NoError(t, receive(t, result))
+	assert.Less(t, time.Since(stopped), 8*time.Second, "the server is waited for three times, for 2 s each")
+}
+
 // TestStopWhileDisconnectedTriesOnceToTell has many messages in their last delivery fail, with nobody to take their dead letters.
 func TestStopWhileDisconnectedTriesOnceToTell(t *testing.T) {
 	server := runServer(t, t.TempDir(), -1)

@@ -41,8 +41,8 @@ func (s *session) judge(d *delivery, err error) *verdict {
 
 // again decides on a message whose handling might succeed another time.
 func (s *session) again(d *delivery, err error, text string) *verdict {
-	if (s.terms().maxDeliver > 0 || s.worker.settings.scheduled != "") && !s.deaf.Load() {
-		_ = s.noteAnswer(s.renew(judgedAge)) // with an older answer where there is none
+	if s.terms().maxDeliver > 0 || s.worker.settings.scheduled != "" {
+		_ = s.renew(judgedAge) // with an older answer where there is none
 	}
 
 	asked, _ := find[*retryAfter](err)
