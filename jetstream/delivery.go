@@ -16,6 +16,7 @@ type delivery struct {
 	msg     jetstream.Msg
 	id      identity
 	turn    uint64        // its sequence among the consumer's deliveries, 0 where that is unknown
+	pending uint64        // messages of the consumer that were never delivered then
 	old     bool          // the server's record of it looked expired when it came
 	number  atomic.Uint64 // how often the message was delivered by now, this time included
 	prior   uint64        // attempts before it was scheduled anew
@@ -53,9 +54,9 @@ const (
 )
 
 func newDelivery(msg jetstream.Msg) *delivery {
-	number, turn, id := numbers(msg)
+	number, turn, pending, id := numbers(msg)
 	headers := msg.Headers()
-	d := &delivery{msg: msg, id: id, turn: turn, size: sizeOf(msg, headers), prior: priorAttempts(headers)}
+	d := &delivery{msg: msg, id: id, turn: turn, pending: pending, size: sizeOf(msg, headers), prior: priorAttempts(headers)}
 	d.number.Store(number)
 
 	return d
@@ -102,9 +103,9 @@ const (
 	shortAckDots = 6 // after the prefix
 )
 
-// numbers returns how often a message was delivered, the consumer sequence of the delivery, and which message it is. It reads just that, since a message's whole metadata
-// cost more than all else that is done to receive it.
-func numbers(msg jetstream.Msg) (count, turn uint64, id identity) {
+// numbers returns how often a message was delivered, the consumer sequence of the delivery, how many messages were pending then, and
+// which message it is. It reads just that, since a message's whole metadata cost more than all else that is done to receive it.
+func numbers(msg jetstream.Msg) (count, turn, pending uint64, id identity) {
 	rest, ok := strings.CutPrefix(msg.Reply(), ackPrefix)
 	before := 2 // tokens before the count
 	if strings.Count(rest, ".") > shortAckDots {
@@ -114,7 +115,7 @@ func numbers(msg jetstream.Msg) (count, turn uint64, id identity) {
 		_, rest, _ = strings.Cut(rest, ".")
 	}
 
-	var read [4]uint64 // count, stream sequence, consumer sequence and time
+	var read [5]uint64 // count, stream sequence, consumer sequence, time and pending
 	for i := range read {
 		var token string
 		var err error
@@ -123,13 +124,15 @@ func numbers(msg jetstream.Msg) (count, turn uint64, id identity) {
 		ok = ok && err == nil
 	}
 	if ok {
-		return read[0], read[2], identity{sequence: read[1], stored: read[3]}
+		return read[0], read[2], read[4], identity{sequence: read[1], stored: read[3]}
 	}
 
 	metadata, err := msg.Metadata()
 	if err != nil {
-		return 1, 0, identity{}
+		return 1, 0, 0, identity{}
 	}
 
-	return metadata.NumDelivered, metadata.Sequence.Consumer, identity{metadata.Sequence.Stream, uint64(metadata.Timestamp.UnixNano())}
+	id = identity{metadata.Sequence.Stream, uint64(metadata.Timestamp.UnixNano())}
+
+	return metadata.NumDelivered, metadata.Sequence.Consumer, metadata.NumPending, id
 }

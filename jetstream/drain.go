@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// flushTimeout bounds each of the two waits for the server in a stop: for the end of the pulls, and for the last acks to arrive.
+// flushTimeout bounds each wait for the server in a stop: for the end of the pulls, for the consumer's terms once the handlers are
+// interrupted, and for the last acks to arrive.
 const flushTimeout = 2 * time.Second
 
 // drainGrace is how long a handler whose context was cancelled may take to return before its message is handed back without it.
@@ -63,11 +64,14 @@ func (s *session) closePulls() {
 }
 
 // interrupt cancels the handlers, hands back what they have not begun, and a moment later what they have not finished, and waits for
-// them. What no other replica would get is not handed back: whatever its handler returns in the end counts.
+// them. What no other replica would get is not handed back: whatever its handler returns in the end counts, also where that begins only
+// now.
 func (s *session) interrupt() {
 	s.abort(ErrDrainTimeout)
+	defer time.AfterFunc(flushTimeout, s.die).Stop() // handlers that fail are judged by what is known
 
-	s.handBackAll(s.inbox.takeQueue())
+	_, back := s.inbox.stop(s.terms().isLast)
+	s.handBackAll(back)
 	idle := s.inbox.whenIdle()
 	grace := time.NewTimer(drainGrace)
 	defer grace.Stop()

@@ -20,11 +20,14 @@ func TestSuccessRightAfterTheDrainTimeCounts(t *testing.T) {
 	for name, test := range map[string]struct {
 		maxDeliver int
 		js         bool
+		double     bool
 		late       time.Duration
 	}{
-		"at once":                        {late: 0},
-		"after a while, handed back":     {js: true, late: time.Second},
-		"after a while, in its last one": {maxDeliver: 1, late: time.Second},
+		"at once":                                    {late: 0},
+		"after a while, handed back":                 {js: true, late: time.Second},
+		"after a while, in its last one":             {maxDeliver: 1, late: time.Second},
+		"at once, double ack":                        {double: true, late: 0},
+		"after a while, in its last one, double ack": {double: true, maxDeliver: 1, late: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, js := connect(t, startServer(t).ClientURL())
@@ -32,6 +35,9 @@ func TestSuccessRightAfterTheDrainTimeCounts(t *testing.T) {
 			options := []workerjetstream.Option{workerjetstream.WithDrainTimeout(50 * time.Millisecond)}
 			if test.js {
 				options = append(options, workerjetstream.WithJetStream(js))
+			}
+			if test.double {
+				options = append(options, workerjetstream.WithDoubleAck())
 			}
 			began := make(chan struct{})
 			stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {

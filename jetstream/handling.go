@@ -38,7 +38,7 @@ func (s *session) work(first *delivery) {
 
 // process has a message handled and settled, and takes the next one. The delivery is let go whatever a user's code does on the way.
 func (h *handling) process() {
-	defer h.release()
+	defer h.release(h.inbox.now())
 	if h.worker.singleton && h.delivery.old && !h.isStillMine(h.delivery) {
 		return
 	}
@@ -94,9 +94,10 @@ func (h *handling) conclude() {
 	guard(func() { h.report(result) })
 }
 
-// release lets the delivery go, and makes the next one of the queue the handler's own.
-func (h *handling) release() {
-	next, plan := h.inbox.release(h.delivery, h.took)
+// release lets the delivery go, and makes the next one of the queue the handler's own. What counts for the pace is all that has kept the
+// handler from that: a double ack, a dead letter and a copy that is rescheduled wait for the server.
+func (h *handling) release(started time.Duration) {
+	next, plan := h.inbox.release(h.delivery, h.inbox.now()-started)
 	h.delivery = next
 	h.open(plan)
 }

@@ -30,7 +30,7 @@ type inbox struct {
 	pulls    map[*pull]struct{}
 	wanted   int           // asked for, and not yet received
 	ramp     int           // bounds the prefetch while the handlers' pace is news
-	pace     time.Duration // a moving average of what a handler takes, 0 before the first
+	pace     time.Duration // a moving average of what a handler takes until it is free again, 0 before the first
 	terms    *terms
 	bytes    bytesHeld
 	state    state
@@ -122,7 +122,7 @@ func (b *inbox) prefetchLocked() int {
 	return min(b.concurrency*int(prefetchTime/b.pace), b.ramp, b.prefetch)
 }
 
-// release lets go a delivery whose handling took that long. It returns the delivery that its handler shall begin next, nil to end
+// release lets go a delivery that has kept a handler that long. It returns the delivery that its handler shall begin next, nil to end
 // the handler, and the pull that shall be opened, or nil.
 func (b *inbox) release(d *delivery, took time.Duration) (next *delivery, plan *pull) {
 	b.mu.Lock()

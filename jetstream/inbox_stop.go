@@ -59,19 +59,6 @@ func (b *inbox) announceLocked() {
 	}
 }
 
-// takeQueue returns what no handler has begun, and lets go of it.
-func (b *inbox) takeQueue() []*delivery {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-
-	waiting := b.takeWaitingLocked()
-	for _, d := range waiting {
-		b.removeLocked(d)
-	}
-
-	return waiting
-}
-
 // takeWaitingLocked empties the queue and the lanes. Who is being handled keeps its lane.
 func (b *inbox) takeWaitingLocked() []*delivery {
 	waiting := append(b.queue.take(), b.lanes.take()...)

@@ -26,10 +26,14 @@ func TestLongHandlersKeepTheirMessages(t *testing.T) {
 			consumer := newStream(t, js, config)
 			var calls, deliveries atomic.Int64
 			finished := make(chan struct{}, 400)
-			run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
+			run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, msg jetstream.Msg) error {
 				deliveries.Add(int64(attemptOf(msg).number))
 				if calls.Add(1) == 100 { // what is behind it has been prefetched
-					<-time.After(3 * time.Second)
+					select {
+					case <-time.After(3 * time.Second):
+					case <-ctx.Done():
+						assert.NoError(t, context.Cause(ctx), "the server answers")
+					}
 				}
 				finished <- struct{}{}
 				return nil

@@ -2,13 +2,17 @@ package jetstream_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ankorstore/yokai/worker"
 	workerjetstream "github.com/ankorstore/yokai/worker/jetstream"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
@@ -89,6 +93,89 @@ func TestMessageLargerThanTheBoundIsHandled(t *testing.T) {
 	settled(t, consumer)
 }
 
+// TestMessageLargerThanAPullsLimitIsHandled has one come alone, while the only pull has a limit that is less: the server ends the pull,
+// and the client asks in the same way again and again.
+func TestMessageLargerThanAPullsLimitIsHandled(t *testing.T) {
+	conn, js := connect(t, startServer(t).ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	limits := pullLimits(t, conn)
+	handled := make(chan int, 10)
+	run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
+		handled <- len(msg.Data())
+		return nil
+	}, workerjetstream.WithConcurrency(8), workerjetstream.WithMaxBytes(64<<10),
+		workerjetstream.WithOrderBy(func(jetstream.Msg) string { return "" }))) // for a single pull
+	publish(t, js, "jobs", "a", "b", "c")
+	collect(t, handled, 3)
+	for limit := 0; limit == 0; {
+		limit = receive(t, limits)
+		require.Less(t, limit, 200<<10)
+	}
+
+	published := time.Now()
+	publish(t, js, "jobs", strings.Repeat("x", 200<<10))
+	assert.Equal(t, 200<<10, receive(t, handled))
+	t.Logf("handled after %s, %d pulls", time.Since(published), len(limits))
+	settled(t, consumer)
+}
+
+// pullLimits tells of each pull how many bytes it is for, 0 for no limit.
+func pullLimits(t *testing.T, conn *nats.Conn) <-chan int {
+	t.Helper()
+
+	limits := make(chan int, 1<<20) // more than a client asks for in a test
+	_, err := conn.Subscribe("$JS.API.CONSUMER.MSG.NEXT.JOBS.c", func(msg *nats.Msg) {
+		var request struct {
+			MaxBytes int `json:"max_bytes"`
+		}
+		if json.Unmarshal(msg.Data, &request) == nil {
+			limits <- request.MaxBytes
+		}
+	})
+	require.NoError(t, err)
+	require.NoError(t, conn.Flush())
+
+	return limits
+}
+
+// TestLargeMessageIsNotHeldUpByThoseThatFail has small messages come again and again before it: the server puts them first, so a pull
+// with a limit is never without any.
+func TestLargeMessageIsNotHeldUpByThoseThatFail(t *testing.T) {
+	key := func(msg jetstream.Msg) string { return fmt.Sprint(len(msg.Data())) }
+	for name, test := range map[string]struct {
+		failing int
+		order   []workerjetstream.Option
+	}{
+		"few":            {2, nil},
+		"many":           {300, nil},
+		"few, in order":  {2, []workerjetstream.Option{workerjetstream.WithOrderBy(key)}},
+		"many, in order": {300, []workerjetstream.Option{workerjetstream.WithOrderBy(key)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, js := connect(t, startServer(t).ClientURL())
+			consumer := newStream(t, js, jetstream.ConsumerConfig{})
+			handled := make(chan struct{}, 1)
+			var failed atomic.Int32
+			run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
+				if len(msg.Data()) == 0 {
+					failed.Add(1)
+					return errors.New("boom")
+				}
+				handled <- struct{}{}
+				return nil
+			}, append(test.order, workerjetstream.WithConcurrency(8), workerjetstream.WithMaxBytes(64<<10),
+				workerjetstream.WithBackoff(worker.ConstantBackoff(300*time.Millisecond)))...))
+			publish(t, js, "jobs", make([]string, test.failing)...)
+			require.Eventually(t, func() bool { return failed.Load() > int32(2*test.failing) }, patience, 10*time.Millisecond)
+
+			published := time.Now()
+			publish(t, js, "jobs", strings.Repeat("x", 200<<10))
+			receive(t, handled)
+			t.Logf("handled after %s, with %d failures", time.Since(published), failed.Load())
+		})
+	}
+}
+
 func TestWithoutPrefetchHoldsWhatIsHandled(t *testing.T) {
 	_, js := connect(t, startServer(t).ClientURL())
 	consumer := newStream(t, js, jetstream.ConsumerConfig{})
@@ -141,4 +228,42 @@ func TestSurplusGoesToAnotherReplica(t *testing.T) {
 	close(finish)
 	settled(t, consumer)
 	assert.Empty(t, handled)
+}
+
+// TestPrefetchIsBoundByWhatAcksTake has fast handlers whose acks are slow: what would wait behind them for long is not asked for, so
+// that no delivery is spent on handing it back.
+func TestPrefetchIsBoundByWhatAcksTake(t *testing.T) {
+	const total = 100
+
+	_, js := connect(t, startServer(t).ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{})
+	publish(t, js, "jobs", make([]string, total)...)
+	handled := make(chan uint64, 10*total)
+	_, stop := run(t, nil, workerjetstream.NewConsumerWorker("w", slowAcks{consumer}, func(_ context.Context, msg jetstream.Msg) error {
+		handled <- attemptOf(msg).number
+		return nil
+	}, workerjetstream.WithDoubleAck()))
+
+	for _, number := range collect(t, handled, total) {
+		require.EqualValues(t, 1, number)
+	}
+	settled(t, consumer)
+	stop()
+	info, err := consumer.Info(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, total, info.Delivered.Consumer)
+}
+
+// slowAcks is a consumer far away from its server.
+type slowAcks struct{ jetstream.Consumer }
+
+func (s slowAcks) Consume(handle jetstream.MessageHandler, options ...jetstream.PullConsumeOpt) (jetstream.ConsumeContext, error) {
+	return s.Consumer.Consume(func(msg jetstream.Msg) { handle(slowlyAcked{msg}) }, options...)
+}
+
+type slowlyAcked struct{ jetstream.Msg }
+
+func (s slowlyAcked) DoubleAck(ctx context.Context) error {
+	<-time.After(20 * time.Millisecond)
+	return s.Msg.DoubleAck(ctx)
 }

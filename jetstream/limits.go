@@ -5,7 +5,8 @@ import "github.com/nats-io/nats.go/jetstream"
 // WithMaxBytes sets how many bytes of messages a worker holds at most: payloads, headers and subjects. The default is
 // [DefaultMaxBytes]; less than 1 is an error of Run. The server is asked for no more than fits, so large messages leave handlers
 // free where the bound is less than a message for each. One message is held whatever its size. The bound may be exceeded by one
-// message that is larger than all recent ones, and larger than 1 MiB or a quarter of the bound.
+// message that is larger than all recent ones, and larger than 1 MiB or a quarter of the bound. A
+// message that is larger than what the worker has asked for waits about a second, and with it all behind it.
 func WithMaxBytes(n int) Option {
 	return func(s *settings) { s.maxBytes = n }
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	workerjetstream "github.com/ankorstore/yokai/worker/jetstream"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -105,6 +107,96 @@ func TestRestartOfTheServerIsBridged(t *testing.T) {
 	assert.Empty(t, result)
 	stop()
 	assert.NoError(t, receive(t, result))
+}
+
+// TestPullOfASilentServerIsReplaced has nothing of the server arrive for longer than two heartbeats: the client asks again by the same
+// pull then, and would throw away what the server brings for both times.
+func TestPullOfASilentServerIsReplaced(t *testing.T) {
+	const total = 50
+
+	server := startServer(t)
+	conn, direct := connect(t, server.ClientURL())
+	newStream(t, direct, jetstream.ConsumerConfig{})
+	inboxes := make(chan string, 1000) // one for each pull, whatever the client asks again
+	_, err := conn.Subscribe("$JS.API.CONSUMER.MSG.NEXT.JOBS.c", func(msg *nats.Msg) { inboxes <- msg.Reply })
+	require.NoError(t, err)
+	require.NoError(t, conn.Flush())
+	gate := newGate(t, server.ClientURL())
+	_, js := connect(t, gate.url)
+	consumer, err := js.Consumer(t.Context(), "JOBS", "c")
+	require.NoError(t, err)
+	handled := make(chan string, 10*total)
+	run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
+		handled <- string(msg.Data())
+		return nil
+	}, workerjetstream.WithoutPrefetch()))
+	first := receive(t, inboxes)
+
+	gate.mu.Lock()
+	silent := time.Now()
+	replaced := assert.Eventually(t, func() bool { return len(inboxes) > 0 && <-inboxes != first }, patience, 10*time.Millisecond)
+	gate.mu.Unlock()
+	require.True(t, replaced)
+	assert.Greater(t, time.Since(silent), time.Second, "a heartbeat is missed twice before")
+	var all []string
+	for i := range total {
+		all = append(all, strconv.Itoa(i))
+	}
+	publish(t, direct, "jobs", all...)
+	assert.Equal(t, all, collect(t, handled, total), "nothing waits for AckWait, a minute")
+	settled(t, consumer)
+	assert.Empty(t, handled)
+}
+
+// gate passes on what the server and its clients say, but not what the server says while mu is held.
+type gate struct {
+	url string
+	mu  sync.Mutex
+}
+
+func newGate(t *testing.T, url string) *gate {
+	t.Helper()
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	g := &gate{url: "nats://" + listener.Addr().String()}
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", url[len("nats://"):])
+			if err != nil {
+				_ = client.Close()
+				return
+			}
+			go pass(server, client, nil)
+			go pass(client, server, &g.mu)
+		}
+	}()
+
+	return g
+}
+
+func pass(to, from net.Conn, gate sync.Locker) {
+	defer func() { _ = errors.Join(to.Close(), from.Close()) }()
+
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		if gate != nil {
+			gate.Lock()
+			gate.Unlock() //nolint:staticcheck // it is open, which is all
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
 }
 
 // TestStreamThatWasMadeAnewHasOtherMessages has the server come back with a new stream of the same name, which counts from 1 again.

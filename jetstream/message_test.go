@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -187,15 +188,19 @@ func TestHandlersThatMisbehave(t *testing.T) {
 	for name, test := range map[string]struct {
 		misbehave handler
 		logged    string
+		returns   bool
 	}{
-		"panics":            {func(context.Context, jetstream.Msg) error { panic("ouch") }, `"error":"recovered panic: ouch"`},
-		"panics with nil":   {func(context.Context, jetstream.Msg) error { panic(nil) }, `"error":"recovered panic: panic called with nil`},
-		"goexits":           {func(context.Context, jetstream.Msg) error { runtime.Goexit(); return nil }, `"error":"runtime.Goexit was called"`},
-		"error text panics": {func(context.Context, jetstream.Msg) error { return stringerError(func() string { panic("in Error") }) }, `recovered panic: in Error`},
-		"typed nil error":   {func(context.Context, jetstream.Msg) error { return (*fieldError)(nil) }, `nil pointer dereference`},
+		"panics":                {func(context.Context, jetstream.Msg) error { panic("ouch") }, `"error":"recovered panic: ouch"`, false},
+		"panics with nil":       {func(context.Context, jetstream.Msg) error { panic(nil) }, `"error":"recovered panic: panic called with nil`, false},
+		"goexits":               {func(context.Context, jetstream.Msg) error { runtime.Goexit(); return nil }, `"error":"runtime.Goexit was called"`, false},
+		"error text panics":     {func(context.Context, jetstream.Msg) error { return stringerError(func() string { panic("in Error") }) }, `recovered panic: in Error`, false},
+		"typed nil error":       {func(context.Context, jetstream.Msg) error { return (*fieldError)(nil) }, `nil pointer dereference`, false},
+		"error wraps itself":    {func(context.Context, jetstream.Msg) error { return loopError{} }, `"error":"loop"`, true},
+		"error contains itself": {func(context.Context, jetstream.Msg) error { return loopErrors{} }, `"error":"loops"`, true},
+		"panics with a loop":    {func(context.Context, jetstream.Msg) error { panic(loopError{}) }, `"error":"recovered panic: loop"`, false},
 		"error text goexits": {func(context.Context, jetstream.Msg) error {
 			return stringerError(func() string { runtime.Goexit(); return "" })
-		}, `runtime.Goexit`},
+		}, `runtime.Goexit`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, js := connect(t, startServer(t).ClientURL())
@@ -217,7 +222,9 @@ func TestHandlersThatMisbehave(t *testing.T) {
 			stop()
 			assert.Equal(t, 1, strings.Count(logs.String(), "message failed"), logs.String())
 			assert.Contains(t, logs.String(), test.logged)
-			assert.Contains(t, logs.String(), "/jetstream_test.", "the stack shows where it came from")
+			if !test.returns {
+				assert.Contains(t, logs.String(), "/jetstream_test.", "the stack shows where it came from")
+			}
 			execution, err := pool.Execution("w")
 			require.NoError(t, err)
 			assert.Equal(t, 1, execution.CurrentExecutionAttempt(), "the worker itself has not failed")
@@ -225,6 +232,17 @@ func TestHandlersThatMisbehave(t *testing.T) {
 		})
 	}
 }
+
+// loopError wraps itself, and loopErrors is a list with itself.
+type (
+	loopError  struct{}
+	loopErrors struct{}
+)
+
+func (e loopError) Error() string    { return "loop" }
+func (e loopError) Unwrap() error    { return e }
+func (e loopErrors) Error() string   { return "loops" }
+func (e loopErrors) Unwrap() []error { return []error{e, e, io.EOF} }
 
 // fieldError is an error whose nil pointer has no text.
 type fieldError struct{ text string }

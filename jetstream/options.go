@@ -141,7 +141,7 @@ func WithBackoff(backoff worker.BackoffFunc) Option {
 // Without it an ack is sent and no more, which is faster, but a connection that breaks right then leaves a message that is handled
 // again. An ack without a receipt is repeated for half a minute, each time after the client's [jetstream.WithDefaultTimeout], while
 // the message is kept: so nothing is handled again after a restart of the server, as long as each message comes back to the replica
-// that holds it.
+// that holds it. No receipt is waited for after the drain time of a stop.
 func WithDoubleAck() Option {
 	return func(s *settings) { s.doubleAck = true }
 }

@@ -3,6 +3,8 @@ package jetstream_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -126,4 +128,31 @@ func TestDeadLetterThatNobodyTakesKeepsTheMessage(t *testing.T) {
 	deadInfo, err := dead.Info(t.Context())
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, deadInfo.State.Msgs)
+}
+
+// TestDeadLetterOfAMessageWithAHeaderThatTheClientDoesNotWrite has other clients send names that the client reads nonetheless.
+func TestDeadLetterOfAMessageWithAHeaderThatTheClientDoesNotWrite(t *testing.T) {
+	server := startServer(t)
+	_, js := connect(t, server.ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{MaxDeliver: 2})
+	dead, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "DEAD", Subjects: []string{"dead"}})
+	require.NoError(t, err)
+	run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(context.Context, jetstream.Msg) error {
+		return worker.Permanent(errors.New("boom"))
+	}, workerjetstream.WithJetStream(js), workerjetstream.WithDeadLetters("dead")))
+	conn, err := net.Dial("tcp", server.Addr().String())
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+
+	const header = "NATS/1.0\r\nTenant Id: 7\r\nÜber: 8\r\nTenant: 9\r\n\r\n"
+	_, err = fmt.Fprintf(conn, "CONNECT {\"headers\":true}\r\nHPUB jobs %d %d\r\n%sx\r\n", len(header), len(header)+1, header)
+	require.NoError(t, err)
+	var letter *jetstream.RawStreamMsg
+	require.Eventually(t, func() bool {
+		letter, err = dead.GetMsg(context.Background(), 1)
+		return err == nil
+	}, patience, 10*time.Millisecond)
+	assert.Equal(t, "9", letter.Header.Get("Tenant"))
+	assert.Empty(t, letter.Header.Get("Tenant Id"))
+	settled(t, consumer)
 }

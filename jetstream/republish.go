@@ -15,7 +15,7 @@ import (
 )
 
 // Headers of the copies that [WithRescheduling] and [WithDeadLetters] publish, beside the message's own ones but those of the server
-// (Nats-...).
+// (Nats-...), and those whose names the client does not write, such as ones with a space.
 const (
 	HeaderAttempts = "Worker-Attempts" // of a message scheduled anew: the attempts so far
 
@@ -32,7 +32,8 @@ const publishTimeout = 5 * time.Second
 
 // WithDeadLetters publishes each message to a subject before it is terminated, with the headers that begin with Worker-. A stream
 // must have that subject: a copy counts only once a stream has stored it. While there is none, the message is not terminated but
-// retried, as its deliveries allow, and after its last one it stays where it is, which the log and the metric unsettled tell. The
+// retried, as its deliveries allow, and after its last one it stays where it is, which the log and the metric unsettled tell. The same
+// is true of a message that is too large for the server's max_payload with the headers of its copy, 2 KiB at most beside names. The
 // default, also for an empty subject, is to have none. A copy that is sent twice, because a receipt was lost, has the same
 // Nats-Msg-Id, so the stream drops the second one within its duplicate window.
 //
@@ -111,24 +112,41 @@ func (s *session) reschedule(d *delivery, v *verdict) (result, error) {
 	}
 }
 
+// isNoHeader returns whether a character is none of a header's name: the client reads such names of other clients, but writes none.
+func isNoHeader(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+}
+
 // copyOf returns a copy of a message for another subject, without what the server has to do with its headers.
 func (s *session) copyOf(d *delivery, subject string) *nats.Msg {
 	header := maps.Clone(nats.Header(d.msg.Headers()))
 	if header == nil {
 		header = nats.Header{}
 	}
-	maps.DeleteFunc(header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Nats-") })
+	maps.DeleteFunc(header, func(name string, _ []string) bool {
+		return name == "" || strings.HasPrefix(name, "Nats-") || strings.ContainsFunc(name, isNoHeader)
+	})
 	delete(header, HeaderAttempts)
 
 	return &nats.Msg{Subject: subject, Header: header, Data: d.msg.Data()}
 }
 
-// publish waits for the receipt of a stream.
+var errDeaf = errors.New("the server does not answer")
+
+// publish waits for the receipt of a stream. Once the handlers are interrupted one copy that waits in vain is enough: many messages may
+// still be in their last delivery.
 func (s *session) publish(msg *nats.Msg, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), publishTimeout)
 	defer cancel()
 
+	if s.deaf.Load() {
+		return errDeaf
+	}
 	_, err := s.worker.settings.js.PublishMsg(ctx, msg, jetstream.WithMsgID(id))
+
+	if s.handling.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
+		s.deaf.Store(true)
+	}
 
 	return err
 }

@@ -146,3 +146,28 @@ func TestRetryAfterAndSnooze(t *testing.T) {
 	}
 	assert.NoError(t, workerjetstream.RetryAfter(nil, time.Second))
 }
+
+// TestSnoozeWithoutADelayCountsNoAttempt has a message snooze more often than it may fail: the server keeps it back nonetheless, since
+// it counts whatever it redelivers.
+func TestSnoozeWithoutADelayCountsNoAttempt(t *testing.T) {
+	for name, delay := range map[string]time.Duration{"0": 0, "less": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			_, js := connect(t, startServer(t).ClientURL())
+			consumer := newScheduledStream(t, js, jetstream.ConsumerConfig{MaxDeliver: 2})
+			handled := make(chan string, 1)
+			calls := 0
+			run(t, nil, workerjetstream.NewConsumerWorker("w", consumer, func(_ context.Context, msg jetstream.Msg) error {
+				calls++
+				if calls < 4 {
+					return workerjetstream.Snooze(delay)
+				}
+				handled <- msg.Headers().Get(workerjetstream.HeaderAttempts)
+				return nil
+			}, workerjetstream.WithJetStream(js), workerjetstream.WithRescheduling("retry")))
+			publish(t, js, "jobs", "a")
+
+			assert.Equal(t, "0", receive(t, handled))
+			settled(t, consumer)
+		})
+	}
+}

@@ -18,7 +18,7 @@ func RetryAfter(err error, d time.Duration) error {
 }
 
 // Snooze returns an error for a handler that has not failed, and wants its message again after a delay: it is told of at the level
-// info, and counts neither as a failure nor as an attempt. 0 or less is at once.
+// info, and counts neither as a failure nor as an attempt. 0 or less is at once, or within the second of [WithRescheduling].
 //
 // Without [WithRescheduling] the server counts the delivery nonetheless, and a snooze in the last of MaxDeliver deliveries is a
 // failure like any other.

@@ -22,7 +22,7 @@ type session struct {
 	ctx      context.Context // of the attempt: the session ends when it is done
 	handling context.Context // of the handlers: outlasts ctx by the drain time
 	abort    context.CancelCauseFunc
-	life     context.Context // of questions to the server: until ended
+	life     context.Context // of questions to the server: until ended, or soon after the handlers are interrupted
 	die      context.CancelFunc
 
 	tracer   oteltrace.Tracer
@@ -45,6 +45,7 @@ type session struct {
 	helpers  helpers
 	ended    chan struct{} // closed by run once nothing is left to be kept
 	lost     atomic.Bool   // something has failed
+	deaf     atomic.Bool   // a copy got no receipt since the handlers were interrupted, and no other one is tried
 	failed   chan error    // why the session shall end; one place, since the first reason counts
 	doubts   chan struct{} // asks for a look at the consumer; one place, since one look answers all
 	refusals refusals

@@ -87,7 +87,7 @@ func (s *session) tell(d *delivery, v *verdict) (result, error) {
 		return s.bury(d, v)
 	case v.action == terminate:
 		return told, d.msg.TermWithReason(reason(v.text))
-	case v.delay > 0 && s.worker.settings.scheduled != "":
+	case (v.delay > 0 || v.snooze) && s.worker.settings.scheduled != "":
 		return s.reschedule(d, v)
 	default:
 		return told, s.nak(d, v.delay)
@@ -99,12 +99,19 @@ func (s *session) nak(d *delivery, delay time.Duration) error {
 }
 
 // doubleAck acks until the server says that it knows. A receipt may be lost with the connection, and a server that is about to
-// stop or has just started gives none; the message is kept meanwhile. Where the consumer is gone, nobody ever will.
+// stop or has just started gives none; the message is kept meanwhile. Where the consumer is gone, nobody ever will. After the drain
+// time of a stop it is sent without a receipt: the stop itself waits until the server has got it.
 func (s *session) doubleAck(d *delivery) error {
 	for started := time.Now(); ; {
+		if s.handling.Err() != nil {
+			return d.msg.Ack()
+		}
 		err := d.msg.DoubleAck(s.handling)
+		if err != nil && s.handling.Err() != nil {
+			continue
+		}
 		again := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders)
-		if !again || s.lost.Load() || s.handling.Err() != nil || time.Since(started) > ackPatience {
+		if !again || s.lost.Load() || time.Since(started) > ackPatience {
 			return err
 		}
 

@@ -199,6 +199,39 @@ func TestMessageInItsLastDeliveryIsNotHandedBack(t *testing.T) {
 	waitForAckPending(t, consumer, 0)
 }
 
+// TestDrainTimeoutLeavesNoLastDeliveryUntold has the drain time pass while messages wait that no other replica would get: a handler
+// still tells of each.
+func TestDrainTimeoutLeavesNoLastDeliveryUntold(t *testing.T) {
+	conn, js := connect(t, startServer(t).ClientURL())
+	terms := advisories(t, conn, "MSG_TERMINATED")
+	consumer := newStream(t, js, jetstream.ConsumerConfig{MaxDeliver: 1})
+	var calls atomic.Int32
+	began, causes := make(chan struct{}), make(chan error, 200)
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {
+		switch n := calls.Add(1); {
+		case n <= 100:
+			return nil
+		case n == 101:
+			close(began)
+		}
+		<-ctx.Done()
+		causes <- context.Cause(ctx)
+		return ctx.Err()
+	}, workerjetstream.WithDrainTimeout(100*time.Millisecond)))
+	for i := range 200 {
+		publish(t, js, "jobs", fmt.Sprint(i))
+	}
+	receive(t, began)
+	held := waitForPrefetch(t, consumer, 1)
+
+	stop()
+	for _, cause := range collect(t, causes, held) {
+		assert.ErrorIs(t, cause, workerjetstream.ErrDrainTimeout)
+	}
+	collect(t, terms, held)
+	require.NoError(t, receive(t, result))
+}
+
 // TestStopWhileDisconnected has nobody to hand anything back to.
 func TestStopWhileDisconnected(t *testing.T) {
 	server := runServer(t, t.TempDir(), -1)
@@ -220,6 +253,59 @@ func TestStopWhileDisconnected(t *testing.T) {
 	require.NoError(t, receive(t, result))
 	assert.Less(t, time.Since(stopped), 6*time.Second, "the server is waited for twice, for 2 s each")
 	assert.Empty(t, began)
+}
+
+// TestStopWhileDisconnectedWaitsForNoTerms has handlers fail while the server was asked for the consumer already, several times.
+func TestStopWhileDisconnectedWaitsForNoTerms(t *testing.T) {
+	server := runServer(t, t.TempDir(), -1)
+	_, js := connect(t, server.ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{MaxDeliver: 5})
+	began := make(chan struct{}, 4)
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {
+		began <- struct{}{}
+		<-ctx.Done()
+		return ctx.Err()
+	}, workerjetstream.WithConcurrency(4), workerjetstream.WithDrainTimeout(100*time.Millisecond)))
+	publish(t, js, "jobs", "a", "b")
+	collect(t, began, 2)
+	stopServer(server)
+	<-time.After(3 * time.Second) // more than two heartbeats
+
+	stopped := time.Now()
+	stop()
+	require.NoError(t, receive(t, result))
+	assert.Less(t, time.Since(stopped), 8*time.Second, "the server is waited for three times, for 2 s each")
+}
+
+// TestStopWhileDisconnectedTriesOnceToTell has many messages in their last delivery fail, with nobody to take their dead letters.
+func TestStopWhileDisconnectedTriesOnceToTell(t *testing.T) {
+	server := runServer(t, t.TempDir(), -1)
+	_, js := connect(t, server.ClientURL())
+	consumer := newStream(t, js, jetstream.ConsumerConfig{MaxDeliver: 1})
+	var calls atomic.Int32
+	began := make(chan struct{})
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {
+		switch n := calls.Add(1); {
+		case n <= 100:
+			return nil
+		case n == 101:
+			close(began)
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}, workerjetstream.WithDrainTimeout(0), workerjetstream.WithJetStream(js), workerjetstream.WithDeadLetters("dead")))
+	for i := range 200 {
+		publish(t, js, "jobs", fmt.Sprint(i))
+	}
+	receive(t, began)
+	held := waitForPrefetch(t, consumer, 1)
+	stopServer(server)
+
+	stopped := time.Now()
+	stop()
+	require.NoError(t, receive(t, result))
+	assert.Less(t, time.Since(stopped), 20*time.Second, "the server is waited for three times, for 2, 5 and 2 s")
+	assert.EqualValues(t, 100+held, calls.Load())
 }
 
 func TestStopOfAnIdleWorkerIsImmediate(t *testing.T) {

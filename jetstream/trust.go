@@ -46,7 +46,7 @@ func (s *session) mistrust() {
 		return
 	}
 
-	if quiet > min(ackWait/3, refreshAge) && now-s.trust.asked > time.Second {
+	if quiet > min(ackWait/3, refreshAge) && now-s.trust.asked > min(ackWait/3, time.Second) {
 		s.trust.asked = now
 		s.doubt()
 	}

@@ -1,7 +1,6 @@
 package jetstream
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -33,7 +32,7 @@ func (s *session) judge(d *delivery, err error) *verdict {
 	}
 
 	text := err.Error()
-	if permanent := *new(interface{ Permanent() bool }); errors.As(err, &permanent) && permanent.Permanent() {
+	if marked, ok := find[interface{ Permanent() bool }](err); ok && marked.Permanent() {
 		return &verdict{action: terminate, err: err, text: text}
 	}
 
@@ -46,7 +45,7 @@ func (s *session) again(d *delivery, err error, text string) *verdict {
 		_ = s.renew(judgedAge) // with an older answer where there is none
 	}
 
-	asked, _ := errors.AsType[*retryAfter](err)
+	asked, _ := find[*retryAfter](err)
 	snooze := asked != nil && asked.snooze
 	switch t := s.terms(); {
 	case snooze && (s.worker.settings.scheduled != "" || !t.isLast(d)):
