@@ -18,7 +18,7 @@ type DependencyError struct {
 
 // Error names the worker and its dependency, and says what that has ended with.
 func (e *DependencyError) Error() string {
-	return e.textWith(fmt.Sprint(e.Err))
+	return e.textWith(textOf(e.Err))
 }
 
 func (e *DependencyError) textWith(failure string) string {

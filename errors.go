@@ -2,7 +2,6 @@ package worker
 
 import (
 	"errors"
-	"fmt"
 	"runtime/debug"
 )
 
@@ -77,7 +76,7 @@ type WorkerError struct {
 
 // Error returns the name of the worker and the text of its error.
 func (e *WorkerError) Error() string {
-	return fmt.Sprintf("worker %s: %v", e.Worker, e.Err)
+	return "worker " + e.Worker + ": " + textOf(e.Err)
 }
 
 // Unwrap returns the worker's own error.

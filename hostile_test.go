@@ -324,3 +324,58 @@ func TestGoexitInAnOptionIsTheCallers(t *testing.T) {
 		require.ErrorContains(t, err, "recovered panic: no option", name)
 	}
 }
+
+// A value that panics with itself is beyond what package fmt recovers.
+type (
+	selfPanickingString struct{}
+	selfPanickingError  struct{}
+)
+
+func (v *selfPanickingString) String() string { panic(v) }
+func (v *selfPanickingError) Error() string   { panic(v) }
+
+func TestValuesThatPanicWithThemselves(t *testing.T) {
+	panicking := func() { panic(&selfPanickingString{}) }
+	for name, options := range map[string][]worker.WorkerPoolOption{
+		"a panic of Run":       {worker.WithWorker(do("job", func(context.Context) error { panicking(); return nil }))},
+		"an error in a panic":  {worker.WithWorker(do("job", func(context.Context) error { panic(&selfPanickingError{}) }))},
+		"an error of Run":      {worker.WithWorker(do("job", func(context.Context) error { return &selfPanickingError{} }))},
+		"a wrapped error":      {worker.WithWorker(do("job", func(context.Context) error { return worker.Permanent(&selfPanickingError{}) }))},
+		"a backoff":            {worker.WithWorker(do("job", fail)), worker.WithGlobalBackoff(func(int, error) time.Duration { panicking(); return 0 })},
+		"an id generator":      {worker.WithWorker(do("job", fail)), worker.WithGenerator(generatorFunc(func() string { panicking(); return "" }))},
+		"a listener":           {worker.WithWorker(do("job", fail)), worker.WithGlobalListener(func(worker.Transition) { panicking() })},
+		"a schedule":           {worker.WithWorker(do("job", fail), worker.WithSchedule(nextFunc(func(time.Time) time.Time { panicking(); return time.Time{} })))},
+		"a dependency's error": {worker.WithWorker(do("job", func(context.Context) error { return &selfPanickingError{} }), worker.WithReadyOnSuccess()), worker.WithWorker(do("late", succeed), worker.WithDependsOn("job"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var logs logBuffer
+				pool := newPool(t, append(options, worker.WithGlobalMaxExecutionsAttempts(2))...)
+				err := pool.Run(logs.context())
+				require.Error(t, err)
+				assert.NotEmpty(t, err.Error())
+				assert.Equal(t, worker.Error, execution(t, pool, "job").Status())
+				if name != "an id generator" && name != "a backoff" && name != "a listener" {
+					assert.Contains(t, pool.Report().Workers[0].LastError, "(panics when it is printed)")
+				}
+			})
+		})
+	}
+}
+
+func TestCauseOfAStopThatPanicsWithItself(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var logs logBuffer
+		pool := newPool(t, worker.WithPoolLogs(), worker.WithWorker(do("job", block)))
+		ctx, cancel := context.WithCancelCause(logs.context())
+		require.NoError(t, pool.Start(ctx))
+		synctest.Wait()
+		cancel(&selfPanickingError{})
+		require.NoError(t, pool.Wait(t.Context()))
+		report := pool.Report()
+		assert.Equal(t, "*worker_test.selfPanickingError (panics when it is printed)", report.Cause)
+		assert.Equal(t, report.Cause, report.Workers[0].Cause)
+		require.NoError(t, pool.Stop())
+		assert.Contains(t, logs.lines()[2], `"cause":"*worker_test.selfPanickingError (panics when it is printed)"`)
+	})
+}

@@ -113,18 +113,30 @@ func guard(f func()) (err error) {
 func textOf(err error) (text string) {
 	defer func() {
 		if recover() != nil {
-			text = fmt.Sprint(err)
+			text = sprint(err)
 		}
 	}()
 
 	return err.Error()
 }
 
-// printed is what %v makes of a value, or its type where that would not come to an end.
+// sprint is what package fmt makes of a value, or its type where that panics: fmt recovers the panic of a method, but not that of
+// the value which the method has panicked with.
+func sprint(value any) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("%T (panics when it is printed)", value)
+		}
+	}()
+
+	return fmt.Sprint(value)
+}
+
+// printed is what %v makes of a value, or its type where that would not come to an end, or panics.
 func printed(value any) string {
 	switch value.(type) {
 	case string, error, fmt.Stringer:
-		return fmt.Sprint(value)
+		return sprint(value)
 	}
 
 	budget := 1 << 16
@@ -132,7 +144,7 @@ func printed(value any) string {
 		return fmt.Sprintf("%T (too deep to print)", value)
 	}
 
-	return fmt.Sprint(value)
+	return sprint(value)
 }
 
 // finite reports whether package fmt comes to an end with a value: it follows what contains itself, but for pointers below the top.
