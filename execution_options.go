@@ -266,6 +266,10 @@ func (o *ExecutionOptions) normalize() error {
 	if slices.Contains(o.DependsOn, "") {
 		return errors.New("dependency with an empty name")
 	}
+	// An option that sets the field itself may name one twice, and keeps its slice.
+	names := o.DependsOn
+	o.DependsOn = nil
+	WithDependsOn(names...)(o)
 
 	if o.MaxExecutionsAttempts == UnlimitedExecutionsAttempts && o.Backoff == nil {
 		o.Backoff = defaultBackoff

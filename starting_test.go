@@ -365,6 +365,21 @@ func TestBadDependencies(t *testing.T) {
 	require.NoError(t, pool.Run(t.Context()))
 }
 
+// An option may set the field itself, name a dependency twice, and keep its slice.
+func TestDependenciesOfAnOptionByHand(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		names := []string{"a", "b", "a"}
+		pool := newPool(t, worker.WithWorker(do("a", block)), worker.WithWorker(do("b", block), worker.WithReadiness(0)),
+			worker.WithWorker(do("c", block), func(o *worker.ExecutionOptions) { o.DependsOn = names }))
+		names[0], names[1], names[2] = "x", "y", "z"
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		assert.Equal(t, []string{"a", "b"}, pool.Report().Workers[2].DependsOn)
+		assert.Equal(t, []string{"b"}, pool.Report().Workers[2].WaitingFor)
+		require.NoError(t, pool.Stop())
+	})
+}
+
 func TestWaitReadyEndings(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("a", fails(time.Minute)), worker.WithReadiness(0)), worker.WithWorker(do("b", block), worker.WithReadiness(0)))
