@@ -379,3 +379,29 @@ func TestCauseOfAStopThatPanicsWithItself(t *testing.T) {
 		assert.Contains(t, logs.lines()[2], `"cause":"*worker_test.selfPanickingError (panics when it is printed)"`)
 	})
 }
+
+// TestOptionThatKeepsWhatItWasGiven writes to the options of workers that run with them.
+func TestOptionThatKeepsWhatItWasGiven(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var all []*worker.ExecutionOptions
+		middlewares := []worker.Middleware{middleware("mine", func(ctx context.Context, next worker.HandlerFunc) error { return next(ctx) })}
+		keep := func(o *worker.ExecutionOptions) {
+			o.Middlewares = middlewares
+			all = append(all, o)
+		}
+		options := []worker.WorkerExecutionOption{keep, worker.WithMaxExecutionsAttempts(2), worker.WithBackoff(worker.ConstantBackoff(time.Minute))}
+		pool := newPool(t, worker.WithWorker(inOrder("job", fail, block), options...), worker.WithWorker(do("other", block), options...))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		middlewares[0] = nil
+		for _, kept := range all {
+			*kept = worker.ExecutionOptions{DependsOn: []string{"nobody"}, RestartLimit: 1, HealthyAfter: 1, StopStage: 7}
+		}
+		time.Sleep(time.Hour)
+		assert.Equal(t, worker.Running, execution(t, pool, "job").Status())
+		assert.Equal(t, 2, execution(t, pool, "job").CurrentExecutionAttempt())
+		assert.NotContains(t, execution(t, pool, "job").Middlewares(), nil)
+		assert.Empty(t, pool.Report().Workers[0].DependsOn)
+		require.NoError(t, pool.Stop())
+	})
+}
