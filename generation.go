@@ -47,7 +47,7 @@ type generation struct {
 }
 
 func newGeneration(p *WorkerPool, ctx context.Context) *generation {
-	base := newStartContext(ctx)
+	base := newUserContext(ctx)
 	g := &generation{
 		pool:       p,
 		startDone:  base.done,
@@ -191,55 +191,6 @@ func (g *generation) sortedLocked() []*supervisor {
 	}
 
 	return slices.Clone(g.byName)
-}
-
-// startContext is the context of Start. Its methods are a user's: one that panics counts as one that knows nothing. What each attempt asks
-// it, package context included, is read once.
-type startContext struct {
-	context.Context
-	done        <-chan struct{}
-	deadline    time.Time
-	hasDeadline bool
-}
-
-func newStartContext(ctx context.Context) *startContext {
-	c := &startContext{Context: ctx}
-	_ = guard(func() { c.done = ctx.Done() })
-	_ = guard(func() { c.deadline, c.hasDeadline = ctx.Deadline() })
-
-	return c
-}
-
-func (c *startContext) Done() <-chan struct{} {
-	return c.done
-}
-
-func (c *startContext) Deadline() (time.Time, bool) {
-	return c.deadline, c.hasDeadline
-}
-
-// Err is asked once Done's channel is closed, so that it must say something.
-func (c *startContext) Err() error {
-	select {
-	case <-c.done:
-	default:
-		return nil
-	}
-
-	err := context.Canceled
-	_ = guard(func() {
-		if own := c.Context.Err(); own != nil {
-			err = own
-		}
-	})
-
-	return err
-}
-
-func (c *startContext) Value(key any) (value any) {
-	defer func() { _ = recover() }()
-
-	return c.Context.Value(key)
 }
 
 // baseLabels returns a context with the profiler labels of ctx and nothing else, nil if there are none.

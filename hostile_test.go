@@ -104,6 +104,90 @@ func TestEndOfAStartContextThatMisbehaves(t *testing.T) {
 	}
 }
 
+// handMadeContext is one of no package's, which has nothing to say at its end but what its function does.
+type handMadeContext struct {
+	context.Context
+	done chan struct{}
+	err  func() error
+}
+
+func (c *handMadeContext) Done() <-chan struct{} { return c.done }
+func (c *handMadeContext) Err() error            { return c.atEnd() }
+func (c *handMadeContext) Value(any) any         { return c.atEnd() }
+
+func (c *handMadeContext) atEnd() error {
+	select {
+	case <-c.done:
+		return c.err()
+	default:
+		return nil
+	}
+}
+
+// eachHandMadeContext runs a test with contexts that misbehave once they are done; end ends one.
+func eachHandMadeContext(t *testing.T, test func(t *testing.T, ctx context.Context, end func())) {
+	t.Helper()
+	errs := map[string]func() error{"knows nothing": func() error { return nil }}
+	for name, misbehave := range misbehaviours {
+		errs[name] = func() error { misbehave(); return nil }
+	}
+	for name, err := range errs {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				defer close(release)
+				if name == "hangs" {
+					err = func() error { <-release; return nil }
+				}
+				c := &handMadeContext{t.Context(), make(chan struct{}), err}
+				test(t, c, func() { close(c.done) })
+			})
+		})
+	}
+}
+
+func TestEndOfAHandMadeStartContext(t *testing.T) {
+	eachHandMadeContext(t, func(t *testing.T, ctx context.Context, end func()) {
+		pool := newPool(t, worker.WithWorker(do("job", block)))
+		time.AfterFunc(time.Second, end)
+		require.NoError(t, pool.Run(ctx))
+		assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+		assert.LessOrEqual(t, time.Since(start), 2*time.Second)
+	})
+}
+
+// TestEndOfAHandMadeContextOfAWait: what package context has a goroutine of its own for must not end the process there.
+func TestEndOfAHandMadeContextOfAWait(t *testing.T) {
+	for name, wait := range map[string]func(pool *worker.WorkerPool, ctx context.Context) error{
+		"WaitReady":     func(pool *worker.WorkerPool, ctx context.Context) error { return pool.WaitReady(ctx) },
+		"Wait":          func(pool *worker.WorkerPool, ctx context.Context) error { return pool.Wait(ctx) },
+		"StopWorker":    func(pool *worker.WorkerPool, ctx context.Context) error { return pool.StopWorker(ctx, "job") },
+		"RestartWorker": func(pool *worker.WorkerPool, ctx context.Context) error { return pool.RestartWorker(ctx, "job") },
+		"Unregister":    func(pool *worker.WorkerPool, ctx context.Context) error { return pool.Unregister(ctx, "job") },
+		"Shutdown":      func(pool *worker.WorkerPool, ctx context.Context) error { return pool.Shutdown(ctx) },
+		"Shutdown once it has expired": func(pool *worker.WorkerPool, ctx context.Context) error {
+			bounded, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+			defer cancel()
+			_ = pool.Shutdown(bounded)
+			return pool.Shutdown(ctx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachHandMadeContext(t, func(t *testing.T, ctx context.Context, end func()) {
+				release := make(chan struct{})
+				pool := newPool(t, worker.WithGlobalStopTimeout(time.Hour), worker.WithWorker(do("job", deaf(release)), worker.WithReadiness(0)))
+				require.NoError(t, pool.Start(t.Context()))
+				synctest.Wait()
+				time.AfterFunc(time.Second, end)
+				require.ErrorIs(t, wait(pool, ctx), context.Canceled)
+				assert.LessOrEqual(t, time.Since(start), 2*time.Second)
+				close(release)
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
 // loopError wraps itself; loopErrors is a list with itself.
 type (
 	loopError  struct{}

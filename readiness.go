@@ -90,6 +90,7 @@ func (p *WorkerPool) WaitReady(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext
 	}
+	ctx = newUserContext(ctx)
 
 	changed := make(chan struct{}, 1)
 	p.watchHealth(changed)

@@ -75,7 +75,7 @@ func (p *WorkerPool) ask(ctx context.Context, name string, r request) (*supervis
 	if s == nil {
 		return nil, err
 	}
-	ctx, cancel := p.withStopTimeout(ctx)
+	ctx, cancel := p.withStopTimeout(newUserContext(ctx))
 	defer cancel()
 	ahead := s.generation.stacks.aheadOf(ctx)
 	defer ahead.stop()
