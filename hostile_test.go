@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
 	"runtime"
 	"runtime/pprof"
 	"sync/atomic"
@@ -441,6 +442,53 @@ func TestValuesThatPanicWithThemselves(t *testing.T) {
 				assert.Equal(t, worker.Error, execution(t, pool, "job").Status())
 				if name != "an id generator" && name != "a backoff" && name != "a listener" {
 					assert.Contains(t, pool.Report().Workers[0].LastError, "(panics when it is printed)")
+				}
+			})
+		})
+	}
+}
+
+// What panics with a value that contains itself is beyond what package fmt prints.
+type (
+	loopingString struct{}
+	loopingError  struct{}
+	loopingFormat struct{}
+	plainFormat   struct{}
+)
+
+func panicInALoop() {
+	loop := []any{nil}
+	loop[0] = loop
+	panic(loop)
+}
+
+func (loopingString) String() string           { panicInALoop(); return "" }
+func (loopingError) Error() string             { panicInALoop(); return "" }
+func (loopingFormat) Format(fmt.State, rune)   { panicInALoop() }
+func (plainFormat) Format(s fmt.State, _ rune) { fmt.Fprint(s, "as it likes") }
+
+func TestValuesWhosePrintHasNoEnd(t *testing.T) {
+	loop := []any{nil}
+	loop[0] = loop
+	var typedNil *panickyError
+	for text, value := range map[string]any{
+		"[]interface {} (too deep to print)":                           reflect.ValueOf(loop),
+		"%!v(PANIC=String method: []interface {} (too deep to print))": loopingString{},
+		"%!v(PANIC=Error method: []interface {} (too deep to print))":  loopingError{},
+		"%!v(PANIC=Format method: []interface {} (too deep to print))": loopingFormat{},
+		"as it likes": plainFormat{},
+		"<nil>":       typedNil,
+		"1h0m0s":      reflect.ValueOf(time.Hour),
+		"[1 2]":       reflect.ValueOf([]int{1, 2}),
+		"<int Value>": reflect.ValueOf(reflect.ValueOf(1)),
+	} {
+		t.Run(text, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error { panic(value) })))
+				require.EqualError(t, pool.Run(t.Context()), "worker job: recovered panic: "+text)
+				if err, ok := value.(error); ok {
+					pool = newPool(t, worker.WithWorker(do("job", func(context.Context) error { return err })))
+					require.EqualError(t, pool.Run(t.Context()), "worker job: "+text)
 				}
 			})
 		})
