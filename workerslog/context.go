@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 
+	"github.com/ankorstore/yokai/worker"
 	"github.com/rs/zerolog"
 )
 
@@ -68,7 +70,7 @@ func (w *writer) Sample(level zerolog.Level) (enabled bool) {
 func (w *writer) WriteLevel(level zerolog.Level, event []byte) (n int, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = fmt.Errorf("slog handler %T panicked: %v", w.handler, value)
+			err = fmt.Errorf("slog handler %T: %w", w.handler, &worker.PanicError{Value: value, Stack: debug.Stack()})
 		}
 	}()
 

@@ -322,6 +322,11 @@ func TestDisabledEventsAreNotMade(t *testing.T) {
 	assert.Empty(t, out.all())
 }
 
+// selfPanicking panics with itself, which package fmt does not recover.
+type selfPanicking struct{}
+
+func (v *selfPanicking) String() string { panic(v) }
+
 func TestHandlerThatMisbehavesCostsItsRecord(t *testing.T) {
 	var told []string
 	setting(t, &zerolog.ErrorHandler, func(err error) { told = append(told, err.Error()) })
@@ -331,8 +336,10 @@ func TestHandlerThatMisbehavesCostsItsRecord(t *testing.T) {
 		told    string
 	}{
 		"error":            {misbehaving{handle: func() error { return errors.New("disk full") }}, "disk full"},
-		"panic":            {misbehaving{handle: func() error { panic("disk gone") }}, "slog handler workerslog_test.misbehaving panicked: disk gone"},
-		"panic in Enabled": {misbehaving{enabled: func() { panic("no level") }}, "slog handler workerslog_test.misbehaving panicked: no level"},
+		"panic":            {misbehaving{handle: func() error { panic("disk gone") }}, "slog handler workerslog_test.misbehaving: recovered panic: disk gone"},
+		"panic in Enabled": {misbehaving{enabled: func() { panic("no level") }}, "slog handler workerslog_test.misbehaving: recovered panic: no level"},
+		"panic with itself": {misbehaving{handle: func() error { panic(&selfPanicking{}) }},
+			"slog handler workerslog_test.misbehaving: recovered panic: *workerslog_test.selfPanicking (panics when it is printed)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			told = nil
