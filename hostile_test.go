@@ -267,6 +267,61 @@ func TestReportOfACauseThatMisbehaves(t *testing.T) {
 	}
 }
 
+// TestLinesOnACauseThatMisbehaves: it is no worker's own, so it holds none up.
+func TestLinesOnACauseThatMisbehaves(t *testing.T) {
+	for name, misbehave := range misbehaviours {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				defer close(release)
+				if name == "hangs" {
+					misbehave = func() { <-release }
+				}
+				var logs logBuffer
+				pool := newPool(t, worker.WithPoolLogs(), worker.WithWorker(do("a", block)), worker.WithWorker(do("b", block)))
+				ctx, cancel := context.WithCancelCause(logs.context())
+				require.NoError(t, pool.Start(ctx))
+				synctest.Wait()
+				cancel(errorFunc(func() string { misbehave(); return "" }))
+				require.NoError(t, pool.Stop())
+				assert.LessOrEqual(t, time.Since(start), 200*time.Millisecond, "it is asked once, and not for long")
+				lines := logs.lines()
+				require.Len(t, lines, 1+2+2+1)
+				for _, line := range lines[3:] {
+					assert.Contains(t, line, `"cause":"`)
+				}
+			})
+		})
+	}
+}
+
+// TestErrorThatHangsLaterHoldsUpItsWorkerAlone is about what a worker has failed with, which is why the others are told to stop.
+func TestErrorThatHangsLaterHoldsUpItsWorkerAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		var hangs atomic.Bool
+		err := errorFunc(func() string {
+			if hangs.Load() {
+				<-release
+			}
+			return "boom"
+		})
+		var logs logBuffer
+		pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error { return err }), worker.WithStopPoolOnFailure()),
+			worker.WithWorker(do("other", block)), worker.WithGlobalListener(func(transition worker.Transition) {
+				if transition.Kind == worker.TransitionExhausted {
+					hangs.Store(true)
+				}
+			}))
+		require.NoError(t, pool.Start(logs.context()))
+		_ = pool.Wait(within(t, time.Minute))
+		assert.LessOrEqual(t, time.Since(start), time.Second)
+		assert.Equal(t, worker.Stopped, execution(t, pool, "other").Status())
+		require.NoError(t, pool.Stop())
+	})
+}
+
 // TestReaderOfIDsThatFails is not parallel, since package uuid has one reader for all.
 func TestReaderOfIDsThatFails(t *testing.T) {
 	uuid.SetRand(iotestReader{})

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -56,7 +57,7 @@ func (s *supervisor) log(level zerolog.Level, message string, d *detail) {
 		event = s.event(level, s.id).Str(zerolog.ErrorFieldName, d.text) // without what the user's marshaller has left behind
 	}
 	if d.cause != nil {
-		event.Str("cause", textOf(d.cause))
+		event.Str("cause", s.generation.textOfCause(d.cause))
 	}
 	event.Msg(message)
 }
@@ -98,6 +99,18 @@ const patience = 100 * time.Millisecond
 // briefly runs user code apart, and does not wait for it any longer than that.
 func briefly(f func()) {
 	await(launch(f), patience)
+}
+
+// briefText is err's text, or its type where that does not come soon.
+func briefText(err error) string {
+	text := make(chan string, 1)
+	briefly(func() { text <- textOf(err) })
+	select {
+	case text := <-text:
+		return text
+	default:
+		return fmt.Sprintf("%T", err)
+	}
 }
 
 // launch runs user code on a goroutine of its own. The channel is closed once that has ended.

@@ -35,8 +35,9 @@ func (g *generation) logEnd() {
 		return
 	}
 
+	cause := g.causeText()
 	g.pool.mu.Lock()
-	cause, ran, took := g.stop.cause, time.Since(g.startedAt), time.Since(g.stop.at)
+	ran, took := time.Since(g.startedAt), time.Since(g.stop.at)
 	var late []string
 	for _, s := range g.order {
 		if s.wasLate() {
@@ -46,7 +47,7 @@ func (g *generation) logEnd() {
 	g.pool.mu.Unlock()
 
 	briefly(func() {
-		event := g.logger.Info().Str("cause", textOf(cause)).Str("ran", ran.String()).Str("took", took.String())
+		event := g.logger.Info().Str("cause", cause).Str("ran", ran.String()).Str("took", took.String())
 		if len(late) > 0 {
 			event.Str("late", strings.Join(late, ", "))
 		}

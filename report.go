@@ -146,7 +146,7 @@ func (p *WorkerPool) Report() PoolReport {
 	p.mu.Unlock()
 
 	if stopped {
-		report.Cause = g.causeText()
+		report.Cause = kept(g.causeText())
 	}
 	report.Workers = make([]WorkerReport, len(supervisors))
 	for i, s := range supervisors {
@@ -222,7 +222,7 @@ func (e *WorkerExecution) report(r *WorkerReport, leaving bool, g *generation) {
 	case same(cause, ErrWorkerStopped):
 		r.Cause = ErrWorkerStopped.Error()
 	default:
-		r.Cause = g.causeText()
+		r.Cause = kept(g.causeText())
 	}
 	r.DependsOn = slices.Clone(e.options.DependsOn)
 	r.Options = e.options.told()

@@ -6,7 +6,6 @@ import (
 	"runtime/pprof"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -27,8 +26,8 @@ type stopping struct {
 	finishing bool
 	err       error // set before expired is closed
 
-	asked sync.Once // for the text of the cause
-	text  atomic.Pointer[string]
+	asked sync.Once // the cause for its text
+	text  string    // set by that
 }
 
 // stage is all workers that stop together.
@@ -188,21 +187,29 @@ func (g *generation) tellAllLocked() {
 	}
 }
 
-// causeText returns the text of the stop's cause, as a report keeps it. It is asked for once, and is empty
-// where it does not come.
+// causeText returns the text of the stop's cause, which is asked for it once, for all workers.
 func (g *generation) causeText() string {
-	g.stop.asked.Do(func() {
-		briefly(func() {
-			text := kept(textOf(g.stop.cause))
-			g.stop.text.Store(&text)
-		})
-	})
+	g.stop.asked.Do(func() { g.stop.text = briefText(g.stop.cause) })
 
-	if text := g.stop.text.Load(); text != nil {
-		return *text
+	return g.stop.text
+}
+
+// textOfCause returns the text of why a worker was told to stop, which is nearly always the stop's cause. No worker is held up by
+// another one's error, or by what has ended Start's context.
+func (g *generation) textOfCause(cause error) string {
+	g.pool.mu.Lock()
+	g.pool.currentLocked() // the end of Start's context is a cause too
+	own := g.stop.cause
+	g.pool.mu.Unlock()
+
+	switch {
+	case same(cause, ErrWorkerStopped):
+		return ErrWorkerStopped.Error()
+	case same(cause, own):
+		return g.causeText()
+	default:
+		return briefText(cause)
 	}
-
-	return ""
 }
 
 // finish is the last act of a stop. It takes the generation off Start's context, so that this keeps nothing of it.
