@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,21 @@ func TestErrorsAreLoggedAsZerologDoesIt(t *testing.T) {
 
 	zerolog.ErrorMarshalFunc = func(error) any { panic("no marshaller") }
 	assert.Equal(t, head+`"error":"boom"`+tail+`boom"}`, failed(errors.New("boom"), plain), "guarded")
+	assert.Equal(t, head+`"error":"attempt timed out","message":"attempt timed out after 1ms"}`, overrun(t), "by its own text")
+
+	zerolog.ErrorMarshalFunc = func(error) any { runtime.Goexit(); return nil }
+	assert.Equal(t, head+`"error":"boom"`+tail+`boom"}`, failed(errors.New("boom"), plain), "no line is lost")
+	assert.Equal(t, head+`"error":"attempt timed out","message":"attempt timed out after 1ms"}`, overrun(t), "nor there")
+}
+
+// overrun returns the line of an attempt that takes too long.
+func overrun(t *testing.T) string {
+	t.Helper()
+	var logs logBuffer
+	pool := newPool(t, worker.WithWorker(do("job", block), worker.WithAttemptTimeout(time.Millisecond)))
+	require.Error(t, pool.Run(logs.context()))
+
+	return logs.lines()[1]
 }
 
 const traceID, spanID = "0102030405060708090a0b0c0d0e0f10", "0102030405060708"

@@ -53,8 +53,20 @@ func (s *supervisor) log(level zerolog.Level, message string, d *detail) {
 	switch {
 	case d.stack != "": // the message has the error then
 		event.Str("stack", d.stack)
-	case d.err != nil && guard(func() { event.Err(d.err) }) != nil:
-		event = s.event(level, s.id).Str(zerolog.ErrorFieldName, d.text) // without what the user's marshaller has left behind
+	case d.err != nil:
+		plain := func() *zerolog.Event { // without what the user's marshaller has left behind
+			return s.event(level, s.id).Str(zerolog.ErrorFieldName, d.textOfError())
+		}
+		returned := false
+		defer func() {
+			if !returned { // it ends the goroutine
+				plain().Msg(message)
+			}
+		}()
+		if guard(func() { event.Err(d.err) }) != nil {
+			event = plain()
+		}
+		returned = true
 	}
 	if d.cause != nil {
 		event.Str("cause", s.generation.textOfCause(d.cause))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/rs/zerolog"
 )
 
 // WorkerRegistration is a [Worker] registration, with optional [WorkerExecutionOption]. It never changes once made, and may
@@ -153,6 +155,12 @@ func (p *WorkerPool) logRefusal(err error) {
 	p.mu.Unlock()
 
 	if g != nil && g.logger != nil {
-		briefly(func() { g.logger.Error().Err(err).Msg("worker registration refused") })
+		briefly(func() {
+			event := g.logger.Error()
+			if guard(func() { event.Err(err) }) != nil {
+				event = g.logger.Error().Str(zerolog.ErrorFieldName, textOf(err))
+			}
+			event.Msg("worker registration refused")
+		})
 	}
 }
