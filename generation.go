@@ -51,8 +51,6 @@ func newGeneration(p *WorkerPool, ctx context.Context) *generation {
 	g := &generation{
 		pool:       p,
 		startDone:  base.done,
-		logger:     baseLogger(base),
-		span:       oteltrace.SpanContextFromContext(base),
 		labels:     baseLabels(base),
 		begun:      make(chan struct{}),
 		expired:    make(chan struct{}),
@@ -61,6 +59,8 @@ func newGeneration(p *WorkerPool, ctx context.Context) *generation {
 		startedAt:  time.Now(),
 		firstStage: math.MaxInt,
 	}
+	_ = guard(func() { g.logger = baseLogger(base) })
+	_ = guard(func() { g.span = oteltrace.SpanContextFromContext(base) })
 	g.stacks.isWorker = func(name string) bool { return g.supervisorOf(name) != nil }
 	g.outer, g.trace = attemptOf(base), idsOf(g.span)
 	g.ctx, g.cancel = context.WithCancelCause(base)

@@ -18,10 +18,12 @@ import (
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/google/uuid"
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // Values that users hand over, whose methods misbehave: contexts, errors, causes, ids, labels, schedules.
@@ -184,6 +186,36 @@ func TestEndOfAHandMadeContextOfAWait(t *testing.T) {
 				assert.LessOrEqual(t, time.Since(start), 2*time.Second)
 				close(release)
 				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
+// panickySpan is a span of which nothing can be known.
+type panickySpan struct{ oteltrace.Span }
+
+func (panickySpan) SpanContext() oteltrace.SpanContext { panic("no span") }
+
+// sameContext has the same value for every key.
+type sameContext struct {
+	context.Context
+	value any
+}
+
+func (c sameContext) Value(any) any { return c.value }
+
+func TestStartContextOfValuesThatMisbehave(t *testing.T) {
+	for name, ctx := range map[string]context.Context{
+		"a span":                          oteltrace.ContextWithSpan(context.Background(), panickySpan{}),
+		"a nil logger":                    sameContext{context.Background(), (*zerolog.Logger)(nil)},
+		"a span for whoever asks":         sameContext{context.Background(), panickySpan{}},
+		"a value that cannot be compared": sameContext{context.Background(), []int{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				pool := newPool(t, worker.WithWorker(do("job", succeed)))
+				require.NoError(t, pool.Run(ctx))
+				assert.Equal(t, worker.Success, execution(t, pool, "job").Status())
 			})
 		})
 	}
