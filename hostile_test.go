@@ -191,6 +191,37 @@ func TestEndOfAHandMadeContextOfAWait(t *testing.T) {
 	}
 }
 
+// datedContext is one that was detached from another, or merged with one, by hand, and has kept its deadline.
+type datedContext struct {
+	context.Context
+	done <-chan struct{}
+}
+
+func (c datedContext) Done() <-chan struct{} { return c.done }
+func (datedContext) Err() error              { return nil }
+
+func TestDeadlineOfAStartContextThatDoesNotEndThen(t *testing.T) {
+	for name, done := range map[string]bool{"is never done": false, "may be done later": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := datedContext{Context: within(t, time.Second)}
+				if done {
+					c.done = make(chan struct{})
+				}
+				pool := newPool(t, worker.WithWorker(do("job", block), worker.WithAttemptTimeout(time.Minute)))
+				require.NoError(t, pool.Start(c))
+				time.Sleep(time.Hour)
+				assert.Equal(t, []string{
+					"+0s id-1 starting execution attempt 1/1", "+1m0s id-1 attempt timed out after 1m0s",
+					"+1m0s id-1 stopping execution attempt 1/1 with error: attempt timed out: context deadline exceeded",
+					"+1m0s id-1 max execution attempts reached",
+				}, timeline(execution(t, pool, "job")))
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
 // panickySpan is a span of which nothing can be known.
 type panickySpan struct{ oteltrace.Span }
 

@@ -19,7 +19,9 @@ type userContext struct {
 func newUserContext(ctx context.Context) *userContext {
 	c := &userContext{Context: ctx}
 	_ = guard(func() { c.done = ctx.Done() })
-	_ = guard(func() { c.deadline, c.hasDeadline = ctx.Deadline() })
+	if c.done != nil { // else there is none, whatever a context says that was detached by hand
+		_ = guard(func() { c.deadline, c.hasDeadline = ctx.Deadline() })
+	}
 	_ = guard(func() { c.native = ctx.Value(nativeKey) })
 
 	return c
