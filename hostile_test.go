@@ -18,6 +18,7 @@ import (
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -653,5 +654,44 @@ func TestOptionThatKeepsWhatItWasGiven(t *testing.T) {
 		assert.NotContains(t, execution(t, pool, "job").Middlewares(), nil)
 		assert.Empty(t, pool.Report().Workers[0].DependsOn)
 		require.NoError(t, pool.Stop())
+	})
+}
+
+// TestCollectorThatNobodyReadsFrom leaves a Collect behind at each of its samples: it holds up no worker and no call.
+func TestCollectorThatNobodyReadsFrom(t *testing.T) {
+	count := func(pool *worker.WorkerPool) (n int) {
+		metrics := make(chan prometheus.Metric)
+		go func() { defer close(metrics); pool.Metrics().Collect(metrics) }()
+		for range metrics {
+			n++
+		}
+		return n
+	}
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("a", succeed)), worker.WithWorker(do("b", succeed)))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		all := count(pool)
+		require.Greater(t, all, 20)
+
+		var left []chan prometheus.Metric
+		for read := range all {
+			metrics := make(chan prometheus.Metric)
+			left = append(left, metrics)
+			go func() { defer close(metrics); pool.Metrics().Collect(metrics) }()
+			for range read {
+				<-metrics
+			}
+		}
+		synctest.Wait()
+		require.NoError(t, pool.Add(worker.NewWorkerRegistration(inOrder("new", fail), worker.WithMaxExecutionsAttempts(100))))
+		synctest.Wait()
+		assert.Equal(t, worker.Error, execution(t, pool, "new").Status())
+		require.NoError(t, pool.Unregister(t.Context(), "a"))
+		require.NoError(t, pool.Stop())
+		for _, metrics := range left {
+			for range metrics {
+			}
+		}
 	})
 }

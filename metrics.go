@@ -194,9 +194,11 @@ func (m *WorkerMetrics) Collect(metrics chan<- prometheus.Metric) {
 	// In order, because a registry sorts what it gets, and sorted is quickly sorted.
 	for _, series := range m.inOrder() {
 		series.collect(m, metrics)
-		series.durations.flush()
+		// Not by the family, which is locked while it waits for who reads the channel.
+		if histogram := series.durations.flush(); histogram != nil {
+			metrics <- histogram
+		}
 	}
-	m.durations().Collect(metrics)
 }
 
 func (m *WorkerMetrics) inOrder() []*workerSeries {

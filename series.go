@@ -276,14 +276,17 @@ func (d *durations) observe(took time.Duration) {
 	}
 }
 
-// flush makes all observations part of the histogram.
-func (d *durations) flush() {
+// flush makes all observations part of the histogram, and returns it, nil if there is none.
+func (d *durations) flush() prometheus.Metric {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 
 	if len(d.pending) > 0 {
 		d.flushLocked()
 	}
+	histogram, _ := d.histogram.(prometheus.Metric)
+
+	return histogram
 }
 
 func (d *durations) flushLocked() {
