@@ -28,6 +28,15 @@ type (
 	embeddedPeriodic struct{ *worker.PeriodicWorker }
 )
 
+// namedFunc has a name of its own, also where there is nothing that it embeds.
+type (
+	namedFunc struct{ worker.FuncWorker }
+	outerFunc struct{ *namedFunc }
+)
+
+func (*namedFunc) Name() string { return "job" }
+func (outerFunc) Name() string  { return "job" }
+
 func TestMistakesOfEmbeddedWorkers(t *testing.T) {
 	calls := 0
 	call := func(context.Context) error { calls++; return nil }
@@ -62,6 +71,13 @@ func TestMistakesOfEmbeddedWorkers(t *testing.T) {
 		for _, empty := range []worker.Worker{embeddedFunc{}, embeddedPeriodic{}, (*worker.FuncWorker)(nil), (*worker.PeriodicWorker)(nil)} {
 			_, err := worker.NewDefaultWorkerPoolFactory().Create(worker.WithWorker(empty))
 			require.Error(t, err, "%T", empty)
+		}
+	})
+
+	t.Run("nothing embedded under a name", func(t *testing.T) {
+		for _, empty := range []worker.Worker{(*namedFunc)(nil), outerFunc{}} {
+			err := newPool(t).Add(worker.NewWorkerRegistration(empty))
+			require.ErrorContains(t, err, "worker job: recovered panic: runtime error: invalid memory address", "%T", empty)
 		}
 	})
 

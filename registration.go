@@ -56,7 +56,12 @@ func readName(worker Worker) (name string, err error) {
 
 	// The package's own workers were given more that may be wrong.
 	if w, ok := worker.(interface{ invalid() error }); ok {
-		if err := w.invalid(); err != nil {
+		var wrong error
+		err := guard(func() { wrong = w.invalid() }) // of a nil pointer to what embeds one, say
+		if err == nil {
+			err = wrong
+		}
+		if err != nil {
 			return "", fmt.Errorf("worker %s: %w", name, err)
 		}
 	}
