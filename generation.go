@@ -147,6 +147,7 @@ func (p *WorkerPool) workerEnded(s *supervisor) {
 	}
 
 	s.alive = false
+	g.waitNoMoreLocked(s)
 	relaunch := s.request == restartRequested && p.currentLocked() == g && g.state == PoolStarted
 	if relaunch {
 		// Before the count of the living goes down: Run and Wait must not take the time between for the end of all workers.

@@ -94,6 +94,28 @@ func TestUnregisteredWorkersCostNothing(t *testing.T) {
 	require.NoError(t, pool.Stop())
 }
 
+// TestDependentsThatComeAndGoCostNothing is about pairs of workers, and about a dependent that is started anew again and again while it waits.
+func TestDependentsThatComeAndGoCostNothing(t *testing.T) {
+	pool := newPool(t, worker.WithGenerator(nil), worker.WithWorker(do("slow", block), worker.WithReadyOnSuccess()),
+		worker.WithWorker(do("pending", block), worker.WithDependsOn("slow")))
+	require.NoError(t, pool.Start(t.Context()))
+	churn := func(n int) {
+		for i := range n {
+			dependency, dependent := fmt.Sprintf("dependency-%d", i), fmt.Sprintf("dependent-%d", i)
+			require.NoError(t, pool.Add(worker.NewWorkerRegistration(do(dependency, block))))
+			require.NoError(t, pool.Add(worker.NewWorkerRegistration(do(dependent, block), worker.WithDependsOn(dependency))))
+			require.NoError(t, pool.Unregister(t.Context(), dependent))
+			require.NoError(t, pool.Unregister(t.Context(), dependency))
+			require.NoError(t, pool.RestartWorker(t.Context(), "pending"))
+		}
+	}
+	churn(100)
+	before := heap()
+	churn(5000)
+	assert.Less(t, heap()-before, int64(512<<10), "8 MB before")
+	require.NoError(t, pool.Stop())
+}
+
 // heap returns how many bytes are in use once everything is collected that can be.
 func heap() int64 {
 	var stats runtime.MemStats
