@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -123,7 +124,7 @@ func (i *innermost) has(caught *PanicError) bool {
 // handle is the next of the innermost middleware.
 func (i *innermost) handle(ctx context.Context) (err error) {
 	if !i.enter() {
-		return context.Cause(i.a)
+		return cmp.Or(context.Cause(i.a), context.Canceled) // which it will be in a moment
 	}
 	defer i.leave()
 
