@@ -115,7 +115,7 @@ func (a *attempt) judge(err error, o *outcome) {
 		o.kind, o.detail = TransitionCancelled, detail{cause: context.Cause(a)}
 		return
 	}
-	if caught, ok := err.(*PanicError); ok && caught == a.panicked.Load() {
+	if caught, ok := err.(*PanicError); ok && caught != nil && caught == a.panicked.Load() {
 		*o = panickedWith(caught)
 		return
 	}

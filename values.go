@@ -39,8 +39,15 @@ func walk(err error, budget *int, is func(error) bool) bool {
 	return false
 }
 
-// unwrap returns what err wraps: one error, those that it joins, or none.
-func unwrap(err error) []error {
+// unwrap returns what err wraps: one error, those that it joins, or none. One that panics when it is asked, as a nil
+// pointer does, wraps none.
+func unwrap(err error) (wrapped []error) {
+	defer func() {
+		if recover() != nil {
+			wrapped = nil
+		}
+	}()
+
 	switch wrapping := err.(type) {
 	case interface{ Unwrap() error }:
 		return []error{wrapping.Unwrap()}
