@@ -56,11 +56,19 @@ func (a *attempt) makeContext() {
 		a.end(a.cause)
 	}
 	if d := a.supervisor.plan.options.AttemptTimeout; d > 0 {
-		inner, release := context.WithTimeoutCause(a.untimed, d, ErrAttemptTimeout)
+		inner, release := context.WithTimeoutCause(undated{a.untimed}, d, ErrAttemptTimeout)
 		end := a.end
 		a.behind, a.end = inner, func(cause error) { end(cause); release() }
 	}
 	a.made.Store(true)
+}
+
+// undated is a context without its deadline: package context starts no timer for one of a child that is later, and a deadline of Start's
+// context may pass without its end.
+type undated struct{ context.Context }
+
+func (undated) Deadline() (time.Time, bool) {
+	return time.Time{}, false
 }
 
 // cancel ends the attempt's context, if it has not ended.
@@ -87,11 +95,14 @@ func (a *attempt) cancelUnmade(cause error) bool {
 
 // Deadline is that of [WithAttemptTimeout] or of Start's context, whichever is earlier.
 func (a *attempt) Deadline() (time.Time, bool) {
+	deadline, ok := a.parent().Deadline()
 	if a.supervisor.plan.options.AttemptTimeout > 0 {
-		return a.context().Deadline()
+		if own, _ := a.context().Deadline(); !ok || own.Before(deadline) {
+			return own, true
+		}
 	}
 
-	return a.parent().Deadline()
+	return deadline, ok
 }
 
 func (a *attempt) Done() <-chan struct{} {

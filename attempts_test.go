@@ -274,3 +274,21 @@ func TestNextThatIsCalledTooLateRunsNothing(t *testing.T) {
 		assert.False(t, ran)
 	})
 }
+
+// TestNextThatIsCalledWhileTheAttemptEnds comes between the return of the outermost middleware and the end of the context.
+func TestNextThatIsCalledWhileTheAttemptEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var late error
+		ran := false
+		leaves := middleware("leaves", func(ctx context.Context, next worker.HandlerFunc) error {
+			return errorFunc(func() string {
+				late = next(ctx)
+				return "boom"
+			})
+		})
+		pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error { ran = true; return nil }), worker.WithMiddlewares(leaves)))
+		require.Error(t, pool.Run(t.Context()))
+		require.ErrorIs(t, late, context.Canceled, "not nil, as if Run had succeeded")
+		assert.False(t, ran)
+	})
+}

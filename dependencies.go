@@ -116,6 +116,18 @@ func (s *supervisor) meetLocked(name string) {
 	}
 }
 
+// waitNoMoreLocked forgets what a worker that has ended has waited for.
+func (g *generation) waitNoMoreLocked(s *supervisor) {
+	if s.needs == nil {
+		return
+	}
+	for _, name := range s.needs.missing {
+		if d := g.dependents[name]; d != nil {
+			d.waiting = slices.DeleteFunc(d.waiting, func(other *supervisor) bool { return other == s })
+		}
+	}
+}
+
 // dependencyEndedLocked tells those who still wait for a worker that it has ended.
 func (g *generation) dependencyEndedLocked(s *supervisor) {
 	d := g.dependents[s.plan.name]

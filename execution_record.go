@@ -56,12 +56,8 @@ func (e *WorkerExecution) noteAttempt(k TransitionKind, at time.Time, newRun boo
 }
 
 func (e *WorkerExecution) noteError(d *detail, at time.Time) {
-	text := d.errText
-	if text == "" {
-		text = d.text
-	}
 	note := e.noteFailure()
-	note.err, note.text = d.err, kept(text)
+	note.err, note.text = d.err, kept(d.textOfError())
 	note.at = at
 }
 

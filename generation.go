@@ -47,11 +47,10 @@ type generation struct {
 }
 
 func newGeneration(p *WorkerPool, ctx context.Context) *generation {
-	base := newStartContext(ctx)
+	base := newUserContext(ctx)
 	g := &generation{
 		pool:       p,
 		startDone:  base.done,
-		logger:     baseLogger(base),
 		labels:     baseLabels(base),
 		begun:      make(chan struct{}),
 		expired:    make(chan struct{}),
@@ -60,8 +59,9 @@ func newGeneration(p *WorkerPool, ctx context.Context) *generation {
 		startedAt:  time.Now(),
 		firstStage: math.MaxInt,
 	}
+	_ = guard(func() { g.logger = baseLogger(base) })
+	_ = guard(func() { g.span = oteltrace.SpanContextFromContext(base) })
 	g.stacks.isWorker = func(name string) bool { return g.supervisorOf(name) != nil }
-	_ = guard(func() { g.span = oteltrace.SpanContextFromContext(base) }) // whose span is a user's
 	g.outer, g.trace = attemptOf(base), idsOf(g.span)
 	g.ctx, g.cancel = context.WithCancelCause(base)
 	g.detached = context.WithoutCancel(g.ctx)
@@ -147,6 +147,7 @@ func (p *WorkerPool) workerEnded(s *supervisor) {
 	}
 
 	s.alive = false
+	g.waitNoMoreLocked(s)
 	relaunch := s.request == restartRequested && p.currentLocked() == g && g.state == PoolStarted
 	if relaunch {
 		// Before the count of the living goes down: Run and Wait must not take the time between for the end of all workers.
@@ -191,76 +192,6 @@ func (g *generation) sortedLocked() []*supervisor {
 	}
 
 	return slices.Clone(g.byName)
-}
-
-// startContext is the context of Start. Its methods are a user's: one that panics counts as one that knows nothing. What each attempt asks
-// it, package context included, is read once.
-type startContext struct {
-	context.Context
-	done        <-chan struct{}
-	deadline    time.Time
-	hasDeadline bool
-}
-
-func newStartContext(ctx context.Context) *startContext {
-	c := &startContext{Context: ctx}
-	_ = guard(func() { c.done = ctx.Done() })
-	_ = guard(func() { c.deadline, c.hasDeadline = ctx.Deadline() })
-
-	return c
-}
-
-func (c *startContext) Done() <-chan struct{} {
-	return c.done
-}
-
-func (c *startContext) Deadline() (time.Time, bool) {
-	return c.deadline, c.hasDeadline
-}
-
-// Err is asked once Done's channel is closed, so that it must say something, and soon: the pool stops then.
-func (c *startContext) Err() error {
-	if !c.isDone() {
-		return nil
-	}
-
-	answer := make(chan error, 1)
-	await(launch(func() { answer <- c.Context.Err() }), patience)
-	select {
-	case err := <-answer:
-		if err != nil {
-			return err
-		}
-	default:
-	}
-
-	return context.Canceled
-}
-
-func (c *startContext) isDone() bool {
-	select {
-	case <-c.done:
-		return true
-	default:
-		return false
-	}
-}
-
-func (c *startContext) Value(key any) (value any) {
-	// Package context asks for the cause, with a pointer to an integer of its own as the key.
-	if _, isCause := key.(*int); isCause && c.isDone() {
-		answer := make(chan any, 1)
-		await(launch(func() { answer <- c.Context.Value(key) }), patience)
-		select {
-		case value = <-answer:
-		default:
-		}
-
-		return value
-	}
-	defer func() { _ = recover() }()
-
-	return c.Context.Value(key)
 }
 
 // baseLabels returns a context with the profiler labels of ctx and nothing else, nil if there are none.

@@ -70,7 +70,7 @@ func (w *watch) miss() {
 	w.heartbeat.stuck = true
 	w.a.cancel(ErrHeartbeatMissed)
 	stack := s.generation.stacks.of([]string{s.plan.name}, w.startedAt, stackPatience)[s.plan.name]
-	s.record(TransitionHeartbeatMissed, &detail{text: s.plan.options.Heartbeat.String(), err: ErrHeartbeatMissed, stack: stack})
+	s.record(TransitionHeartbeatMissed, &detail{text: s.plan.options.Heartbeat.String(), err: ErrHeartbeatMissed, errText: ErrHeartbeatMissed.Error(), stack: stack})
 }
 
 func (w *watch) resume() {

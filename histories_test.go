@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -243,6 +245,24 @@ func TestHistoryTypedNilErrorEndsInAnError(t *testing.T) {
 		assert.Equal(t, "worker job: <nil>", err.Error())
 		assert.Equal(t, "<nil>", pool.Report().Workers[0].LastError)
 	})
+
+	// Those with an Unwrap too, though that is asked of a nil pointer.
+	for _, err := range []error{(*net.OpError)(nil), (*fs.PathError)(nil), (*worker.PanicError)(nil), (*worker.StopError)(nil)} {
+		t.Run(fmt.Sprintf("%T", err), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for _, run := range []run{
+					func(context.Context) error { return err },
+					func(ctx context.Context) error { <-ctx.Done(); return err },
+				} {
+					pool := newPool(t, worker.WithWorker(do("job", run), worker.WithMiddlewares(worker.NewTracingMiddleware())))
+					require.NoError(t, pool.Start(t.Context()))
+					synctest.Wait()
+					require.NoError(t, pool.Stop())
+					assert.True(t, execution(t, pool, "job").HasEvent("stopping execution attempt 1/1 with error: <nil>"), messages(execution(t, pool, "job")))
+				}
+			})
+		})
+	}
 }
 
 // TestHistoryStopFromInside: a suture service that stopped its own supervisor, and a runnable that stopped its manager, waited for

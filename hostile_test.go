@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
 	"runtime"
 	"runtime/pprof"
 	"sync/atomic"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	otelsdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -105,52 +108,149 @@ func TestEndOfAStartContextThatMisbehaves(t *testing.T) {
 	}
 }
 
-// standaloneContext is none of package context's.
-type standaloneContext struct {
+// handMadeContext is one of no package's, which has nothing to say at its end but what its function does.
+type handMadeContext struct {
 	context.Context
 	done chan struct{}
-	hang func(method string)
+	err  func() error
 }
 
-func (c *standaloneContext) Done() <-chan struct{} { return c.done }
-func (c *standaloneContext) Value(any) any         { c.hang("Value"); return nil }
-func (c *standaloneContext) Err() error            { c.hang("Err"); return context.DeadlineExceeded }
+func (c *handMadeContext) Done() <-chan struct{} { return c.done }
+func (c *handMadeContext) Err() error            { return c.atEnd() }
+func (c *handMadeContext) Value(any) any         { return c.atEnd() }
 
-func TestEndOfAStartContextThatHangs(t *testing.T) {
-	for _, method := range []string{"Value", "Err"} {
-		t.Run(method, func(t *testing.T) {
+func (c *handMadeContext) atEnd() error {
+	select {
+	case <-c.done:
+		return c.err()
+	default:
+		return nil
+	}
+}
+
+// eachHandMadeContext runs a test with contexts that misbehave once they are done; end ends one.
+func eachHandMadeContext(t *testing.T, test func(t *testing.T, ctx context.Context, end func())) {
+	t.Helper()
+	errs := map[string]func() error{"knows nothing": func() error { return nil }}
+	for name, misbehave := range misbehaviours {
+		errs[name] = func() error { misbehave(); return nil }
+	}
+	for name, err := range errs {
+		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				release := make(chan struct{})
 				defer close(release)
-				done := make(chan struct{})
-				ctx := &standaloneContext{t.Context(), done, func(called string) {
-					select {
-					case <-done:
-						if called == method {
-							<-release
-						}
-					default:
-					}
-				}}
-				pool := newPool(t, worker.WithWorker(do("job", block)))
-				require.NoError(t, pool.Start(ctx))
+				if name == "hangs" {
+					err = func() error { <-release; return nil }
+				}
+				c := &handMadeContext{t.Context(), make(chan struct{}), err}
+				test(t, c, func() { close(c.done) })
+			})
+		})
+	}
+}
+
+func TestEndOfAHandMadeStartContext(t *testing.T) {
+	eachHandMadeContext(t, func(t *testing.T, ctx context.Context, end func()) {
+		pool := newPool(t, worker.WithWorker(do("job", block)))
+		time.AfterFunc(time.Second, end)
+		require.NoError(t, pool.Run(ctx))
+		assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+		assert.LessOrEqual(t, time.Since(start), 2*time.Second)
+	})
+}
+
+// TestEndOfAHandMadeContextOfAWait: what package context has a goroutine of its own for must not end the process there.
+func TestEndOfAHandMadeContextOfAWait(t *testing.T) {
+	for name, wait := range map[string]func(pool *worker.WorkerPool, ctx context.Context) error{
+		"WaitReady":     func(pool *worker.WorkerPool, ctx context.Context) error { return pool.WaitReady(ctx) },
+		"Wait":          func(pool *worker.WorkerPool, ctx context.Context) error { return pool.Wait(ctx) },
+		"StopWorker":    func(pool *worker.WorkerPool, ctx context.Context) error { return pool.StopWorker(ctx, "job") },
+		"RestartWorker": func(pool *worker.WorkerPool, ctx context.Context) error { return pool.RestartWorker(ctx, "job") },
+		"Unregister":    func(pool *worker.WorkerPool, ctx context.Context) error { return pool.Unregister(ctx, "job") },
+		"Shutdown":      func(pool *worker.WorkerPool, ctx context.Context) error { return pool.Shutdown(ctx) },
+		"Shutdown once it has expired": func(pool *worker.WorkerPool, ctx context.Context) error {
+			bounded, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+			defer cancel()
+			_ = pool.Shutdown(bounded)
+			return pool.Shutdown(ctx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachHandMadeContext(t, func(t *testing.T, ctx context.Context, end func()) {
+				release := make(chan struct{})
+				pool := newPool(t, worker.WithGlobalStopTimeout(time.Hour), worker.WithWorker(do("job", deaf(release)), worker.WithReadiness(0)))
+				require.NoError(t, pool.Start(t.Context()))
 				synctest.Wait()
-				close(done)
-				require.NoError(t, pool.Wait(within(t, time.Second)))
-				assert.Equal(t, worker.Stopped, execution(t, pool, "job").Status())
+				time.AfterFunc(time.Second, end)
+				require.ErrorIs(t, wait(pool, ctx), context.Canceled)
+				assert.LessOrEqual(t, time.Since(start), 2*time.Second)
+				close(release)
 				require.NoError(t, pool.Stop())
 			})
 		})
 	}
 }
 
-type spanWithoutContext struct{ oteltrace.Span }
+// datedContext is one that was detached from another, or merged with one, by hand, and has kept its deadline.
+type datedContext struct {
+	context.Context
+	done <-chan struct{}
+}
 
-func TestSpanOfStartThatPanics(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		pool := newPool(t, worker.WithWorker(do("job", succeed)))
-		require.NoError(t, pool.Run(oteltrace.ContextWithSpan(t.Context(), spanWithoutContext{})), "as without a span")
-	})
+func (c datedContext) Done() <-chan struct{} { return c.done }
+func (datedContext) Err() error              { return nil }
+
+func TestDeadlineOfAStartContextThatDoesNotEndThen(t *testing.T) {
+	for name, done := range map[string]bool{"is never done": false, "may be done later": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := datedContext{Context: within(t, time.Second)}
+				if done {
+					c.done = make(chan struct{})
+				}
+				pool := newPool(t, worker.WithWorker(do("job", block), worker.WithAttemptTimeout(time.Minute)))
+				require.NoError(t, pool.Start(c))
+				time.Sleep(time.Hour)
+				assert.Equal(t, []string{
+					"+0s id-1 starting execution attempt 1/1", "+1m0s id-1 attempt timed out after 1m0s",
+					"+1m0s id-1 stopping execution attempt 1/1 with error: attempt timed out: context deadline exceeded",
+					"+1m0s id-1 max execution attempts reached",
+				}, timeline(execution(t, pool, "job")))
+				require.NoError(t, pool.Stop())
+			})
+		})
+	}
+}
+
+// panickySpan is a span of which nothing can be known.
+type panickySpan struct{ oteltrace.Span }
+
+func (panickySpan) SpanContext() oteltrace.SpanContext { panic("no span") }
+
+// sameContext has the same value for every key.
+type sameContext struct {
+	context.Context
+	value any
+}
+
+func (c sameContext) Value(any) any { return c.value }
+
+func TestStartContextOfValuesThatMisbehave(t *testing.T) {
+	for name, ctx := range map[string]context.Context{
+		"a span":                          oteltrace.ContextWithSpan(context.Background(), panickySpan{}),
+		"a nil logger":                    sameContext{context.Background(), (*zerolog.Logger)(nil)},
+		"a span for whoever asks":         sameContext{context.Background(), panickySpan{}},
+		"a value that cannot be compared": sameContext{context.Background(), []int{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				pool := newPool(t, worker.WithWorker(do("job", succeed)))
+				require.NoError(t, pool.Run(ctx))
+				assert.Equal(t, worker.Success, execution(t, pool, "job").Status())
+			})
+		})
+	}
 }
 
 // loopError wraps itself; loopErrors is a list with itself.
@@ -229,6 +329,61 @@ func TestReportOfACauseThatMisbehaves(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLinesOnACauseThatMisbehaves: it is no worker's own, so it holds none up.
+func TestLinesOnACauseThatMisbehaves(t *testing.T) {
+	for name, misbehave := range misbehaviours {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				defer close(release)
+				if name == "hangs" {
+					misbehave = func() { <-release }
+				}
+				var logs logBuffer
+				pool := newPool(t, worker.WithPoolLogs(), worker.WithWorker(do("a", block)), worker.WithWorker(do("b", block)))
+				ctx, cancel := context.WithCancelCause(logs.context())
+				require.NoError(t, pool.Start(ctx))
+				synctest.Wait()
+				cancel(errorFunc(func() string { misbehave(); return "" }))
+				require.NoError(t, pool.Stop())
+				assert.LessOrEqual(t, time.Since(start), 200*time.Millisecond, "it is asked once, and not for long")
+				lines := logs.lines()
+				require.Len(t, lines, 1+2+2+1)
+				for _, line := range lines[3:] {
+					assert.Contains(t, line, `"cause":"`)
+				}
+			})
+		})
+	}
+}
+
+// TestErrorThatHangsLaterHoldsUpItsWorkerAlone is about what a worker has failed with, which is why the others are told to stop.
+func TestErrorThatHangsLaterHoldsUpItsWorkerAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		var hangs atomic.Bool
+		err := errorFunc(func() string {
+			if hangs.Load() {
+				<-release
+			}
+			return "boom"
+		})
+		var logs logBuffer
+		pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error { return err }), worker.WithStopPoolOnFailure()),
+			worker.WithWorker(do("other", block)), worker.WithGlobalListener(func(transition worker.Transition) {
+				if transition.Kind == worker.TransitionExhausted {
+					hangs.Store(true)
+				}
+			}))
+		require.NoError(t, pool.Start(logs.context()))
+		_ = pool.Wait(within(t, time.Minute))
+		assert.LessOrEqual(t, time.Since(start), time.Second)
+		assert.Equal(t, worker.Stopped, execution(t, pool, "other").Status())
+		require.NoError(t, pool.Stop())
+	})
 }
 
 // TestReaderOfIDsThatFails is not parallel, since package uuid has one reader for all.
@@ -412,6 +567,53 @@ func TestValuesThatPanicWithThemselves(t *testing.T) {
 	}
 }
 
+// What panics with a value that contains itself is beyond what package fmt prints.
+type (
+	loopingString struct{}
+	loopingError  struct{}
+	loopingFormat struct{}
+	plainFormat   struct{}
+)
+
+func panicInALoop() {
+	loop := []any{nil}
+	loop[0] = loop
+	panic(loop)
+}
+
+func (loopingString) String() string           { panicInALoop(); return "" }
+func (loopingError) Error() string             { panicInALoop(); return "" }
+func (loopingFormat) Format(fmt.State, rune)   { panicInALoop() }
+func (plainFormat) Format(s fmt.State, _ rune) { fmt.Fprint(s, "as it likes") }
+
+func TestValuesWhosePrintHasNoEnd(t *testing.T) {
+	loop := []any{nil}
+	loop[0] = loop
+	var typedNil *panickyError
+	for text, value := range map[string]any{
+		"[]interface {} (too deep to print)":                           reflect.ValueOf(loop),
+		"%!v(PANIC=String method: []interface {} (too deep to print))": loopingString{},
+		"%!v(PANIC=Error method: []interface {} (too deep to print))":  loopingError{},
+		"%!v(PANIC=Format method: []interface {} (too deep to print))": loopingFormat{},
+		"as it likes": plainFormat{},
+		"<nil>":       typedNil,
+		"1h0m0s":      reflect.ValueOf(time.Hour),
+		"[1 2]":       reflect.ValueOf([]int{1, 2}),
+		"<int Value>": reflect.ValueOf(reflect.ValueOf(1)),
+	} {
+		t.Run(text, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				pool := newPool(t, worker.WithWorker(do("job", func(context.Context) error { panic(value) })))
+				require.EqualError(t, pool.Run(t.Context()), "worker job: recovered panic: "+text)
+				if err, ok := value.(error); ok {
+					pool = newPool(t, worker.WithWorker(do("job", func(context.Context) error { return err })))
+					require.EqualError(t, pool.Run(t.Context()), "worker job: "+text)
+				}
+			})
+		})
+	}
+}
+
 func TestCauseOfAStopThatPanicsWithItself(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var logs logBuffer
@@ -447,5 +649,70 @@ func TestCauseOfAStopWhoseTextBlocks(t *testing.T) {
 			assert.Equal(t, worker.Stopped, e.Status(), name)
 		}
 		assert.Len(t, logs.lines(), 8, "none is lost")
+	})
+}
+
+// TestOptionThatKeepsWhatItWasGiven writes to the options of workers that run with them.
+func TestOptionThatKeepsWhatItWasGiven(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var all []*worker.ExecutionOptions
+		middlewares := []worker.Middleware{middleware("mine", func(ctx context.Context, next worker.HandlerFunc) error { return next(ctx) })}
+		keep := func(o *worker.ExecutionOptions) {
+			o.Middlewares = middlewares
+			all = append(all, o)
+		}
+		options := []worker.WorkerExecutionOption{keep, worker.WithMaxExecutionsAttempts(2), worker.WithBackoff(worker.ConstantBackoff(time.Minute))}
+		pool := newPool(t, worker.WithWorker(inOrder("job", fail, block), options...), worker.WithWorker(do("other", block), options...))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		middlewares[0] = nil
+		for _, kept := range all {
+			*kept = worker.ExecutionOptions{DependsOn: []string{"nobody"}, RestartLimit: 1, HealthyAfter: 1, StopStage: 7}
+		}
+		time.Sleep(time.Hour)
+		assert.Equal(t, worker.Running, execution(t, pool, "job").Status())
+		assert.Equal(t, 2, execution(t, pool, "job").CurrentExecutionAttempt())
+		assert.NotContains(t, execution(t, pool, "job").Middlewares(), nil)
+		assert.Empty(t, pool.Report().Workers[0].DependsOn)
+		require.NoError(t, pool.Stop())
+	})
+}
+
+// TestCollectorThatNobodyReadsFrom leaves a Collect behind at each of its samples: it holds up no worker and no call.
+func TestCollectorThatNobodyReadsFrom(t *testing.T) {
+	count := func(pool *worker.WorkerPool) (n int) {
+		metrics := make(chan prometheus.Metric)
+		go func() { defer close(metrics); pool.Metrics().Collect(metrics) }()
+		for range metrics {
+			n++
+		}
+		return n
+	}
+	bubble(t, func(t *testing.T) {
+		pool := newPool(t, worker.WithWorker(do("a", succeed)), worker.WithWorker(do("b", succeed)))
+		require.NoError(t, pool.Start(t.Context()))
+		synctest.Wait()
+		all := count(pool)
+		require.Greater(t, all, 20)
+
+		var left []chan prometheus.Metric
+		for read := range all {
+			metrics := make(chan prometheus.Metric)
+			left = append(left, metrics)
+			go func() { defer close(metrics); pool.Metrics().Collect(metrics) }()
+			for range read {
+				<-metrics
+			}
+		}
+		synctest.Wait()
+		require.NoError(t, pool.Add(worker.NewWorkerRegistration(inOrder("new", fail), worker.WithMaxExecutionsAttempts(100))))
+		synctest.Wait()
+		assert.Equal(t, worker.Error, execution(t, pool, "new").Status())
+		require.NoError(t, pool.Unregister(t.Context(), "a"))
+		require.NoError(t, pool.Stop())
+		for _, metrics := range left {
+			for range metrics {
+			}
+		}
 	})
 }

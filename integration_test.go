@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -29,6 +30,15 @@ type (
 	embeddedFunc     struct{ *worker.FuncWorker }
 	embeddedPeriodic struct{ *worker.PeriodicWorker }
 )
+
+// namedFunc has a name of its own, also where there is nothing that it embeds.
+type (
+	namedFunc struct{ worker.FuncWorker }
+	outerFunc struct{ *namedFunc }
+)
+
+func (*namedFunc) Name() string { return "job" }
+func (outerFunc) Name() string  { return "job" }
 
 func TestMistakesOfEmbeddedWorkers(t *testing.T) {
 	calls := 0
@@ -66,6 +76,13 @@ func TestMistakesOfEmbeddedWorkers(t *testing.T) {
 		for _, empty := range []worker.Worker{embeddedFunc{}, embeddedPeriodic{}, (*worker.FuncWorker)(nil), (*worker.PeriodicWorker)(nil), ownName{}, ownNamePeriodic{}} {
 			_, err := worker.NewDefaultWorkerPoolFactory().Create(worker.WithWorker(empty))
 			require.Error(t, err, "%T", empty)
+		}
+	})
+
+	t.Run("nothing embedded under a name", func(t *testing.T) {
+		for _, empty := range []worker.Worker{(*namedFunc)(nil), outerFunc{}} {
+			err := newPool(t).Add(worker.NewWorkerRegistration(empty))
+			require.ErrorContains(t, err, "worker job: recovered panic: runtime error: invalid memory address", "%T", empty)
 		}
 	})
 
@@ -124,6 +141,21 @@ func TestErrorsAreLoggedAsZerologDoesIt(t *testing.T) {
 
 	zerolog.ErrorMarshalFunc = func(error) any { panic("no marshaller") }
 	assert.Equal(t, head+`"error":"boom"`+tail+`boom"}`, failed(errors.New("boom"), plain), "guarded")
+	assert.Equal(t, head+`"error":"attempt timed out","message":"attempt timed out after 1ms"}`, overrun(t), "by its own text")
+
+	zerolog.ErrorMarshalFunc = func(error) any { runtime.Goexit(); return nil }
+	assert.Equal(t, head+`"error":"boom"`+tail+`boom"}`, failed(errors.New("boom"), plain), "no line is lost")
+	assert.Equal(t, head+`"error":"attempt timed out","message":"attempt timed out after 1ms"}`, overrun(t), "nor there")
+}
+
+// overrun returns the line of an attempt that takes too long.
+func overrun(t *testing.T) string {
+	t.Helper()
+	var logs logBuffer
+	pool := newPool(t, worker.WithWorker(do("job", block), worker.WithAttemptTimeout(time.Millisecond)))
+	require.Error(t, pool.Run(logs.context()))
+
+	return logs.lines()[1]
 }
 
 const traceID, spanID = "0102030405060708090a0b0c0d0e0f10", "0102030405060708"

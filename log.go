@@ -52,13 +52,34 @@ func (s *supervisor) log(level zerolog.Level, message string, d *detail) {
 	switch {
 	case d.stack != "": // the message has the error then
 		event.Str("stack", d.stack)
-	case d.err != nil && guard(func() { event.Err(unmarked(d.err)) }) != nil:
-		event = s.event(level, s.id, s.trace).Str(zerolog.ErrorFieldName, d.text) // without what the user's marshaller has left behind
+	case d.err != nil:
+		event = s.withError(event, level, message, d)
 	}
 	if d.cause != nil {
 		event.Str("cause", s.causeText(d.cause))
 	}
 	event.Msg(message)
+}
+
+// withError adds the error as the program's marshallers make it. Where they panic, a record without what they have left behind has its
+// text; where they end the goroutine, that one is written at once.
+func (s *supervisor) withError(event *zerolog.Event, level zerolog.Level, message string, d *detail) *zerolog.Event {
+	plain := func() *zerolog.Event {
+		return s.event(level, s.id, s.trace).Str(zerolog.ErrorFieldName, d.textOfError())
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			plain().Msg(message)
+		}
+	}()
+
+	if guard(func() { event.Err(unmarked(d.err)) }) != nil {
+		event = plain()
+	}
+	returned = true
+
+	return event
 }
 
 // causeText is the text of why the worker ends. If that is an error of a user's, it is the cause of the pool's stop, which is asked for

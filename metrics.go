@@ -68,7 +68,9 @@ var durationBuckets = []float64{0.1, 0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 4 * 
 // A worker appears once it has started, and is gone once it was unregistered ([WorkerPool.Unregister]). All is counted from the
 // creation of the metrics, registered or not. Several pools may share metrics; their workers of one name then share its series, and
 // so do workers whose names [Sanitize] makes equal: worker_up is the number of those that run, worker_ready is 1 only if all are
-// ready, and each other gauge is that of the worst. It is safe for concurrent use.
+// ready, and each other gauge is that of the worst. A worker of a pool that has stopped and that nobody holds any more, such as a pool
+// that was made for one job, does not count among them once the garbage collector has seen it, unless it was the last to join. It is
+// safe for concurrent use.
 type WorkerMetrics struct {
 	*families                                 // nil in metrics that NewWorkerMetrics has not made
 	durations func() *prometheus.HistogramVec // made when it is asked for first, since it is large
@@ -267,10 +269,7 @@ func (m *WorkerMetrics) join(member *plan) *workerSeries {
 	defer m.mu.Unlock()
 
 	series := m.ofLocked(label)
-	series.mu.Lock()
-	defer series.mu.Unlock()
-
-	series.members = append(series.members, member)
+	series.join(member)
 
 	return series
 }
@@ -281,11 +280,7 @@ func (m *WorkerMetrics) leave(member *plan) {
 	defer m.mu.Unlock()
 
 	series := member.series
-	series.mu.Lock()
-	series.members = slices.DeleteFunc(series.members, func(other *plan) bool { return other == member })
-	empty := len(series.members) == 0
-	series.mu.Unlock()
-
+	empty := series.leave(member)
 	if label := series.label; empty && m.series[label] == series {
 		delete(m.series, label)
 		m.sorted = nil

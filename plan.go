@@ -137,8 +137,19 @@ func (o *PoolOptions) executionOptions(own []WorkerExecutionOption) (*ExecutionO
 	}
 
 	e.ownRestartPolicy = e.ownRestartPolicy || e.RestartPolicy != o.GlobalRestartPolicy
+	if len(own) > 0 {
+		e = e.apart()
+	}
 
 	return e, e.normalize()
+}
+
+// apart returns a copy of options, since an option may have kept what it was given.
+func (o *ExecutionOptions) apart() *ExecutionOptions {
+	own := *o
+	own.Middlewares = slices.Clone(o.Middlewares)
+
+	return &own
 }
 
 // withLabel adds the profiler label of a worker.

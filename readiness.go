@@ -29,7 +29,7 @@ func Ready(ctx context.Context) {
 func (w *watch) missReadiness() {
 	if s := w.a.supervisor; !w.a.said.Load() && w.a.Err() == nil {
 		w.a.cancel(ErrNotReady)
-		s.record(TransitionNotReady, &detail{text: s.plan.options.ReadyWithin.String(), err: ErrNotReady})
+		s.record(TransitionNotReady, &detail{text: s.plan.options.ReadyWithin.String(), err: ErrNotReady, errText: ErrNotReady.Error()})
 	}
 }
 
@@ -90,6 +90,7 @@ func (p *WorkerPool) WaitReady(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext
 	}
+	ctx = newUserContext(ctx)
 
 	changed := make(chan struct{}, 1)
 	p.watchHealth(changed)

@@ -97,6 +97,49 @@ func TestUnregisteredWorkersCostNothing(t *testing.T) {
 	require.NoError(t, pool.Stop())
 }
 
+// TestPoolsThatSharedMetricsAreForgotten is about pools that are made for one job each.
+func TestPoolsThatSharedMetricsAreForgotten(t *testing.T) {
+	metrics := worker.NewWorkerMetrics("", "")
+	runOne := func(run run) {
+		pool := worker.NewWorkerPool(worker.WithMetrics(metrics), worker.WithWorker(do("job", run)))
+		_ = pool.Run(t.Context())
+	}
+	runOne(fail)
+	for range 100 {
+		runOne(succeed)
+	}
+	before := heap()
+	for range 5000 {
+		runOne(succeed)
+	}
+	assert.Less(t, heap()-before, int64(1<<20), "19 MB before")
+	assert.Equal(t, []string{`worker_gave_up{worker="job"} 0`}, metricsText(t, metrics, "worker_gave_up"), "those of the first are gone with it")
+	assert.Equal(t, []string{`worker_executions_total{status="error",worker="job"} 1`, `worker_executions_total{status="started",worker="job"} 5101`,
+		`worker_executions_total{status="success",worker="job"} 5100`}, metricsText(t, metrics, "worker_executions_total"), "but its counts are not")
+}
+
+// TestDependentsThatComeAndGoCostNothing is about pairs of workers, and about a dependent that is started anew again and again while it waits.
+func TestDependentsThatComeAndGoCostNothing(t *testing.T) {
+	pool := newPool(t, worker.WithGenerator(nil), worker.WithWorker(do("slow", block), worker.WithReadyOnSuccess()),
+		worker.WithWorker(do("pending", block), worker.WithDependsOn("slow")))
+	require.NoError(t, pool.Start(t.Context()))
+	churn := func(n int) {
+		for i := range n {
+			dependency, dependent := fmt.Sprintf("dependency-%d", i), fmt.Sprintf("dependent-%d", i)
+			require.NoError(t, pool.Add(worker.NewWorkerRegistration(do(dependency, block))))
+			require.NoError(t, pool.Add(worker.NewWorkerRegistration(do(dependent, block), worker.WithDependsOn(dependency))))
+			require.NoError(t, pool.Unregister(t.Context(), dependent))
+			require.NoError(t, pool.Unregister(t.Context(), dependency))
+			require.NoError(t, pool.RestartWorker(t.Context(), "pending"))
+		}
+	}
+	churn(100)
+	before := heap()
+	churn(5000)
+	assert.Less(t, heap()-before, int64(512<<10), "8 MB before")
+	require.NoError(t, pool.Stop())
+}
+
 func TestRefusedRegistrationBetweenStopAndStartIsToldOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		pool := newPool(t, worker.WithWorker(do("job", block)))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/rs/zerolog"
 )
 
 // WorkerRegistration is a [Worker] registration, with optional [WorkerExecutionOption]. It never changes once made, and may
@@ -54,7 +56,12 @@ func readName(worker Worker) (name string, err error) {
 
 	// The package's own workers were given more that may be wrong.
 	if w, ok := worker.(interface{ invalid() error }); ok {
-		if err := w.invalid(); err != nil {
+		var wrong error
+		err := guard(func() { wrong = w.invalid() }) // of a nil pointer to what embeds one, say
+		if err == nil {
+			err = wrong
+		}
+		if err != nil {
 			return "", fmt.Errorf("worker %s: %w", name, err)
 		}
 	}
@@ -153,6 +160,12 @@ func (p *WorkerPool) logRefusal(err error) {
 	p.mu.Unlock()
 
 	if g != nil && g.logger != nil {
-		briefly(func() { g.logger.Error().Err(err).Msg("worker registration refused") })
+		briefly(func() {
+			event := g.logger.Error()
+			if guard(func() { event.Err(err) }) != nil {
+				event = g.logger.Error().Str(zerolog.ErrorFieldName, textOf(err))
+			}
+			event.Msg("worker registration refused")
+		})
 	}
 }

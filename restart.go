@@ -75,7 +75,7 @@ func (p *WorkerPool) ask(ctx context.Context, name string, r request) (*supervis
 	if s == nil {
 		return nil, err
 	}
-	ctx, cancel := p.withStopTimeout(ctx)
+	ctx, cancel := p.withStopTimeout(newUserContext(ctx))
 	defer cancel()
 	ahead := s.generation.stacks.aheadOf(ctx)
 	defer ahead.stop()
@@ -138,17 +138,23 @@ func (p *WorkerPool) refusalLocked(g *generation, name string, r request) error 
 		return nil
 	}
 
-	var dependents []string
-	for _, other := range p.order {
-		if other.name != name && slices.Contains(other.options.DependsOn, name) {
-			dependents = append(dependents, other.name)
-		}
-	}
+	dependents := p.dependentsLocked(name)
 	if len(dependents) > 0 {
 		return fmt.Errorf("worker %s cannot be unregistered: %s depend on it", name, strings.Join(dependents, ", "))
 	}
 
 	return nil
+}
+
+// dependentsLocked returns the names of the registered workers that depend on one.
+func (p *WorkerPool) dependentsLocked(name string) (dependents []string) {
+	for _, other := range p.order {
+		if other.name != name && slices.Contains(other.options.DependsOn, name) {
+			dependents = append(dependents, other.name)
+		}
+	}
+
+	return dependents
 }
 
 // leaving returns a channel that is closed once the worker has ended.
@@ -185,4 +191,7 @@ func (p *WorkerPool) forgetLocked(g *generation, planned *plan) {
 		g.byName = slices.Delete(g.byName, at, at+1)
 	}
 	delete(g.supervisors, planned.name)
+	if d := g.dependents[planned.name]; d != nil && d.holding == 0 && len(p.dependentsLocked(planned.name)) == 0 {
+		delete(g.dependents, planned.name)
+	}
 }

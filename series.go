@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -25,8 +26,59 @@ type workerSeries struct {
 	lastSuccess  atomic.Int64 // in nanoseconds since 1970, 0 for never
 
 	mu      sync.Mutex // guards the fields below
-	members []*plan    // whose executions the gauges tell of
-	first   [1]*plan   // room for the members of most
+	members []member   // whose executions the gauges tell of, the newest last
+	first   [1]member  // room for the members of most
+	joined  int        // how many plans have joined, and not left
+}
+
+// member is a plan that a series tells of. The series keeps the newest alone: it would keep each pool for ever that once shared it.
+type member struct {
+	newest *plan // nil for all others
+	older  weak.Pointer[plan]
+}
+
+// plan returns nil for a plan whose pool is gone.
+func (m member) plan() *plan {
+	if m.newest != nil {
+		return m.newest
+	}
+
+	return m.older.Value()
+}
+
+// join adds a plan, in the place of those that are gone where there is no more room.
+func (s *workerSeries) join(planned *plan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if len(s.members) == cap(s.members) {
+		s.members = slices.DeleteFunc(s.members, func(m member) bool { return m.plan() == nil })
+	}
+	if n := len(s.members); n > 0 {
+		if last := &s.members[n-1]; last.newest != nil {
+			last.newest, last.older = nil, weak.Make(last.newest)
+		}
+	}
+	s.members = append(s.members, member{newest: planned})
+	s.joined++
+}
+
+// leave takes a plan away, and reports whether it was the last.
+func (s *workerSeries) leave(planned *plan) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.members = slices.DeleteFunc(s.members, func(m member) bool {
+		other := m.plan()
+
+		return other == nil || other == planned
+	})
+	if n := len(s.members); n > 0 {
+		s.members[n-1].newest = s.members[n-1].plan()
+	}
+	s.joined--
+
+	return s.joined == 0
 }
 
 // count is a counter that knows when it began to count.
@@ -91,7 +143,11 @@ func (s *workerSeries) gauges() gauges {
 
 	g := gauges{ready: 1}
 	for _, member := range members {
-		if e := member.execution.Load(); e != nil {
+		planned := member.plan()
+		if planned == nil {
+			continue
+		}
+		if e := planned.execution.Load(); e != nil {
 			e.gaugeInto(&g)
 		}
 	}

@@ -48,6 +48,7 @@ func (p *WorkerPool) Shutdown(ctx context.Context) error {
 // awaitStop waits for the end of a stop that has begun, but no longer than ctx and the stop itself allow. A stop that has expired is
 // waited for anew.
 func (p *WorkerPool) awaitStop(ctx context.Context, g *generation) error {
+	ctx = newUserContext(ctx)
 	expired := g.expired
 	select {
 	case <-expired:
@@ -101,6 +102,7 @@ func (p *WorkerPool) Wait(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext
 	}
+	ctx = newUserContext(ctx)
 
 	p.mu.Lock()
 	g := p.currentLocked()

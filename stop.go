@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"runtime/pprof"
 	"slices"
@@ -199,7 +200,7 @@ func (g *generation) tellAllLocked() {
 	}
 }
 
-// causeText returns the text of the stop's cause. It is asked for once, and is empty where it does not come.
+// causeText returns the text of the stop's cause. It is asked for once; where it does not come, the cause's type tells.
 func (g *generation) causeText() string {
 	if isPlain(g.stop.cause) {
 		return g.stop.cause.Error()
@@ -217,7 +218,7 @@ func (g *generation) causeText() string {
 		return *text
 	}
 
-	return ""
+	return fmt.Sprintf("%T", g.stop.cause)
 }
 
 // finish is the last act of a stop. It takes the generation off Start's context, so that this keeps nothing of it.

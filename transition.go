@@ -169,6 +169,15 @@ type detail struct {
 	cause   error // why the worker was told to stop
 }
 
+// textOfError is the text of err, which is not asked for it again.
+func (d *detail) textOfError() string {
+	if d.errText != "" {
+		return d.errText
+	}
+
+	return d.text
+}
+
 // plain is the detail of a transition that has none.
 var plain = &detail{}
 

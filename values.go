@@ -123,14 +123,84 @@ func guard(f func()) (err error) {
 }
 
 // textOf is err.Error(), or what package fmt makes of an error that panics there.
-func textOf(err error) (text string) {
+func textOf(err error) string {
+	return methodText(err, "Error", err.Error)
+}
+
+// methodText is what package fmt makes of a value with such a method. Where the method panics, fmt prints what it has panicked with,
+// but not where that panics in turn or contains itself.
+func methodText(value any, name string, method func() string) (text string) {
 	defer func() {
-		if recover() != nil {
-			text = sprint(err)
+		caught := recover()
+		if caught == nil {
+			return
 		}
+		if v := reflect.ValueOf(value); v.Kind() == reflect.Pointer && v.IsNil() {
+			text = "<nil>"
+			return
+		}
+
+		text = fmt.Sprintf("%T (panics when it is printed)", value)
+		defer func() { _ = recover() }() // then it stays so
+		text = "%!v(PANIC=" + name + " method: " + caughtText(caught) + ")"
 	}()
 
-	return err.Error()
+	return method()
+}
+
+// caughtText is the text of what a method has panicked with. It may panic.
+func caughtText(caught any) string {
+	switch v := caught.(type) {
+	case error:
+		return v.Error()
+	case fmt.Stringer:
+		return v.String()
+	default:
+		return printed(caught)
+	}
+}
+
+// printed is what %v makes of a value, or its type where that would not come to an end, or panics.
+func printed(value any) string {
+	if v, ok := value.(reflect.Value); ok && v.IsValid() && v.CanInterface() {
+		value = v.Interface() // which fmt prints
+	}
+	switch v := value.(type) {
+	case fmt.Formatter:
+		return methodText(v, "Format", func() string { return formatted(v) })
+	case error:
+		return textOf(v)
+	case fmt.Stringer:
+		return methodText(v, "String", v.String)
+	}
+
+	budget := 1 << 16
+	if !finite(reflect.ValueOf(value), 0, &budget) {
+		return fmt.Sprintf("%T (too deep to print)", value)
+	}
+
+	return sprint(value)
+}
+
+// formatted is what a value's own Format makes of it. A panic in that is not package fmt's to print.
+func formatted(value fmt.Formatter) string {
+	f := &formatting{Formatter: value}
+	text := fmt.Sprint(f)
+	if f.caught != nil {
+		panic(f.caught)
+	}
+
+	return text
+}
+
+type formatting struct {
+	fmt.Formatter
+	caught any // what Format has panicked with
+}
+
+func (f *formatting) Format(state fmt.State, verb rune) {
+	defer func() { f.caught = recover() }()
+	f.Formatter.Format(state, verb)
 }
 
 // sprint is what package fmt makes of a value, or its type where that panics: fmt recovers the panic of a method, but not that of
@@ -143,21 +213,6 @@ func sprint(value any) (text string) {
 	}()
 
 	return fmt.Sprint(value)
-}
-
-// printed is what %v makes of a value, or its type where that would not come to an end, or panics.
-func printed(value any) string {
-	switch value.(type) {
-	case string, error, fmt.Stringer:
-		return sprint(value)
-	}
-
-	budget := 1 << 16
-	if !finite(reflect.ValueOf(value), 0, &budget) {
-		return fmt.Sprintf("%T (too deep to print)", value)
-	}
-
-	return sprint(value)
 }
 
 // finite reports whether package fmt comes to an end with a value: it follows what contains itself, but for pointers below the top.

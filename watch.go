@@ -93,7 +93,7 @@ func (w *watch) end() {
 func (w *watch) timeOut() {
 	w.late = same(context.Cause(w.a), ErrAttemptTimeout) && !same(context.Cause(w.a.untimed), ErrAttemptTimeout)
 	if s := w.a.supervisor; w.late {
-		s.record(TransitionTimedOut, &detail{text: s.plan.options.AttemptTimeout.String(), err: ErrAttemptTimeout})
+		s.record(TransitionTimedOut, &detail{text: s.plan.options.AttemptTimeout.String(), err: ErrAttemptTimeout, errText: ErrAttemptTimeout.Error()})
 	}
 }
 
