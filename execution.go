@@ -9,9 +9,9 @@ import (
 // WorkerExecution represents a [Worker] execution within the [WorkerPool], from the start of the worker to its end: the status
 // of the worker, its current attempt, and the events of its attempts.
 //
-// The executions of a pool are live: what their methods return changes as the workers go on. The setters are there for
-// executions made by hand; on a pool's they change what is reported, not what the pool does. All methods are safe for
-// concurrent use and do not block.
+// The executions of a pool are live: what their methods return changes as the workers go on. The setters are there for executions
+// made by hand; on an execution of a pool they change what is reported, not what the pool does. All methods are safe for concurrent
+// use and do not block.
 type WorkerExecution struct {
 	options *ExecutionOptions // never written to
 

@@ -83,8 +83,8 @@ func WithMiddlewares(middlewares ...Middleware) WorkerExecutionOption {
 }
 
 // WithBackoff sets how long the worker waits before it is run again, so it has no effect on a worker with a single attempt
-// ([WithMaxExecutionsAttempts]). nil, the default, means no wait; with [UnlimitedExecutionsAttempts] it means
-// ExponentialBackoff(100ms, 30s), and [ConstantBackoff] of 0 means no wait there.
+// ([WithMaxExecutionsAttempts]). nil, the default, means no wait. With [UnlimitedExecutionsAttempts], however, nil means
+// ExponentialBackoff(100ms, 30s); for no wait there, use [ConstantBackoff] of 0.
 func WithBackoff(backoff BackoffFunc) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.Backoff = backoff
@@ -112,9 +112,10 @@ func WithRestartPolicy(policy RestartPolicy) WorkerExecutionOption {
 
 // WithHeartbeat watches the worker: if it does not call [Heartbeat] for timeout, its status becomes [Stuck], the stacks of its
 // goroutines are logged, and its attempt is cancelled with [ErrHeartbeatMissed] as the cause. The attempt has failed then, whatever
-// Run returns, unless the worker is told to stop meanwhile. A restart follows as after any failure, but only once Run has returned.
-// A beat makes the status [Running] again, but the attempt has failed all the same. The watch lasts as long as the attempt, while
-// the worker drains in a stop too. Silence is noticed within a tenth of timeout. The default, 0, and negative values mean no watch.
+// Run returns, unless the worker is told to stop before Run returns. A restart follows as after any failure, but only once Run has
+// returned. A beat makes the status [Running] again, but the attempt has failed all the same. The watch lasts as long as the
+// attempt, while the worker drains in a stop too. Silence is noticed within a tenth of timeout. The default, 0, and negative values
+// mean no watch.
 func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.Heartbeat = timeout
@@ -126,8 +127,8 @@ func WithHeartbeat(timeout time.Duration) WorkerExecutionOption {
 // is deferred, waits or fails then is not run again. The default is 0 for all workers, which then stop together.
 //
 // The workers of the stage that is lowest at Start see the end of Start's context at once, with its own error and deadline. Those
-// that others depend on do not, and no worker does with a [WithGlobalStopDelay]. A worker of a still lower stage that is registered
-// later sees it at once too: only Stop and Shutdown stop it before them.
+// that others depend on do not, and no worker does with a [WithGlobalStopDelay]. A worker of an even lower stage that is registered
+// later sees that end at the same time as they do; only Stop and Shutdown stop it before them.
 func WithStopStage(n int) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.StopStage = n
@@ -142,10 +143,11 @@ func WithStopPoolOnFailure() WorkerExecutionOption {
 	}
 }
 
-// WithRestartLimit makes the worker give up when it would be restarted more than n times within a time: within (t-within, t] at
-// each moment t. Retries and the restarts of [RestartAlways] count; those of [WorkerPool.RestartWorker] and the runs of a schedule
-// do not. Where a scheduled run reaches it, that run gives up. The maximum of attempts, which [WithHealthyAfter] sets back, applies
-// as well. The worker keeps the times of its last n restarts. n < 1, the default, means no limit.
+// WithRestartLimit makes the worker give up when it would be restarted more than n times within a duration: at each moment t,
+// restarts after t-within and up to t count. Retries and the restarts of [RestartAlways] count; those of [WorkerPool.RestartWorker]
+// and the runs of a schedule do not. Where a scheduled run reaches it, that run gives up. The maximum of attempts, which
+// [WithHealthyAfter] sets back, applies as well. The worker keeps the times of its last n restarts. n < 1, the default, means no
+// limit.
 //
 // It is what Erlang/OTP calls restart intensity, and systemd StartLimitBurst and StartLimitIntervalSec.
 func WithRestartLimit(n int, within time.Duration) WorkerExecutionOption {
@@ -156,8 +158,8 @@ func WithRestartLimit(n int, within time.Duration) WorkerExecutionOption {
 
 // WithAttemptTimeout bounds how long an attempt of the worker may take, middlewares included: its context has that deadline, and
 // one that runs into it has failed with [ErrAttemptTimeout], whatever it returns. Nothing can end a goroutine from outside: a retry
-// begins only once Run has returned. A worker that was told to stop before the deadline was stopped. The default, 0, and negative
-// values mean no bound.
+// begins only once Run has returned. A worker that was told to stop before the deadline counts as stopped, and not as timed out,
+// even if it returns after it. The default, 0, and negative values mean no bound.
 func WithAttemptTimeout(d time.Duration) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.AttemptTimeout = d
@@ -169,9 +171,9 @@ func WithAttemptTimeout(d time.Duration) WorkerExecutionOption {
 // retried as the worker's other options say; the numbers of attempts, the backoff and [WithHealthyAfter] begin anew with each run. A run
 // that gives up leaves the worker waiting for the next due time, unless its error is [Permanent] or it has [WithStopPoolOnFailure].
 //
-// Runs never overlap: due times that pass during a run are left out, and told of as one event; one that is due just as a run ends
-// is run. Waits follow the clock on the wall: after it was set, or the machine suspended, a run is late by a minute at most. Where
-// the clock is set back, the next due time comes later, and none is run twice.
+// Runs never overlap: due times that pass during a run are left out, and one event tells how many; a run that is due just as
+// another one ends is run. Waits follow the clock on the wall: after it was set, or the machine suspended, a run is late by a
+// minute at most. Where the clock is set back, the next due time comes later, and none is run twice.
 //
 // nil means none. The pool understands no cron syntax: any parser's schedule will do. For calls that are too frequent for a log
 // line each, see [NewPeriodicWorker].
@@ -197,15 +199,16 @@ func WithReadyOnSuccess() WorkerExecutionOption {
 	}
 }
 
-// WithDependsOn lets the worker begin only after others: it is [Pending] until each of them has been ready once in its execution. What
-// it depends on needs [WithReadyOnSuccess] (a migration) or [WithReadiness] (a cache that warms up): without either, a worker is ready as
-// soon as its attempt is running, and this one begins beside it. A deferral counts from there.
+// WithDependsOn lets the worker begin only after others: it is [Pending] until each of them has been ready once in its execution.
+// What it depends on needs [WithReadyOnSuccess] (a migration) or [WithReadiness] (a cache that warms up): without either, a
+// dependency is ready as soon as its attempt is running, and the worker begins while that is still at work. A deferral
+// ([WithDeferredStartThreshold]) counts from the moment when all are ready.
 //
 // A dependency that ends without having been ready (it gave up, or was stopped by [WorkerPool.StopWorker]) makes the worker end in
 // [Error] without an attempt, with a [*DependencyError]; it has given up then, and so have those that depend on it in turn. Once
-// begun, a worker is not told of later failures of what it depends on. A stop goes the other way: dependents have ended before what
-// they depend on is told, whoever began the stop. There is one exception: if the attempt of a dependency was running already when
-// its first dependent was registered, that attempt sees the end of Start's context at once.
+// begun, a worker is not told of later failures of what it depends on. A stop goes the other way, whoever began it: a dependency is
+// told once all that depend on it have ended. There is one exception: if the attempt of a dependency was running already when its
+// first dependent was registered, that attempt sees the end of Start's context at once.
 //
 // Several options add up. A dependency on itself, a cycle, and a [WithStopStage] that would stop a dependency before its dependent are
 // errors of [WorkerPoolFactory.Create] and [WorkerPool.Start], and a name that nobody has registered is one of Start; a running pool
@@ -237,9 +240,9 @@ func WithStopTimeout(d time.Duration) WorkerExecutionOption {
 }
 
 // WithStopErrors sets which errors of a worker that was told to stop are a stop, and not a failure: a server's "closed", a gRPC
-// status. The error of its context always is. It is not asked about an attempt that has timed out, or that missed its heartbeat and was
-// not told to stop. It may be called by several goroutines at once; a panic in it means no. It wins over [WithGlobalStopErrors], and nil
-// is none.
+// status. The error of its context is one in any case. The function is not asked about an attempt that has timed out, or that missed
+// its heartbeat or was not ready in time before it was told to stop. It may be called by several goroutines at once; a panic in it
+// means no. It wins over [WithGlobalStopErrors], and nil is none.
 func WithStopErrors(is func(error) bool) WorkerExecutionOption {
 	return func(o *ExecutionOptions) {
 		o.StopErrors = is

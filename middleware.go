@@ -22,11 +22,11 @@ type MiddlewareFunc func(next HandlerFunc) HandlerFunc
 // wrong in it (an error, a panic, a [runtime.Goexit], a nil function) is an outcome of the attempt, as if Run had caused
 // it. Name names the middleware in such an error.
 //
-// The error of the outermost middleware is that of the attempt. The attempt lasts until Run has returned, too. If a middleware does
-// not wait for Run, the context is cancelled when the outermost one returns, and a next that is called later returns the context's
-// error without calling Run. A next that is called while Run is running waits until that has returned, or its own context is done. A
-// panic of Run goes through a middleware that calls next on its own goroutine; on another goroutine, next returns it as a
-// [*PanicError].
+// The error of the outermost middleware is that of the attempt. The attempt lasts until both have returned, the outermost
+// middleware and Run. If a middleware does not wait for Run, the context is cancelled when the outermost one returns, and a next
+// that is called later returns the context's error without calling Run. A next that is called while Run is running waits until that
+// has returned, or its own context is done. A panic of Run goes through a middleware that calls next on its own goroutine; on
+// another goroutine, next returns it as a [*PanicError].
 type Middleware interface {
 	// Name returns the name of the middleware.
 	Name() string

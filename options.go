@@ -61,8 +61,8 @@ type WorkerPoolOption func(o *PoolOptions)
 
 // WithGenerator sets the [uuid.UuidGenerator] to use by the [WorkerPool], for the id of each attempt.
 //
-// The pool calls it from the goroutines of its workers, so it must be safe for concurrent use. Where it panics or returns
-// an empty id, the default generator's id is used, and the failure logged. nil means the default: random UUIDs.
+// The pool calls it from the goroutines of its workers, so it must be safe for concurrent use. Where it panics, ends its goroutine
+// or returns an empty id, the default generator's id is used, and the failure logged. nil means the default: random UUIDs.
 func WithGenerator(generator uuid.UuidGenerator) WorkerPoolOption {
 	return func(o *PoolOptions) {
 		o.Generator = generator
@@ -184,10 +184,10 @@ func WithGlobalMaxEvents(n int) WorkerPoolOption {
 
 // WithGlobalListener adds a function that is called for each [Transition] of each worker, after those of earlier options.
 //
-// The listener is called on the worker's goroutine: in order for one worker, at the same time for several. What happens to an
-// attempt while it is in Run comes from another goroutine: a missed heartbeat and its end, and a timeout. Readiness comes from the
-// goroutine that called [Ready]. It holds the worker up for as long as it takes, and must not wait for the worker. A panic in it is
-// recovered and logged. nil is none.
+// The listener is called on the worker's goroutine: in order for one worker, at the same time for several. Four transitions come
+// from another goroutine, while the attempt is in Run: a missed heartbeat, its end, a timeout, and that the worker is not ready in
+// time. That it is ready comes from the goroutine that called [Ready]. A listener holds the worker up for as long as it takes, and
+// must not wait for the worker. A panic in it is recovered and logged. nil is none.
 func WithGlobalListener(listener func(Transition)) WorkerPoolOption {
 	return func(o *PoolOptions) {
 		before := o.GlobalListener

@@ -45,8 +45,8 @@ type PeriodicWorker struct {
 // An error of run is returned from Run: the attempt has failed, and the worker's options for restarts decide whether and when it
 // goes on. Each call is a [Heartbeat]. So the timeout of a heartbeat should be longer than the initial delay, and longer than the
 // interval and a call together: a shorter one is missed between two calls. An interval that is not positive, a nil run and a jitter
-// outside of [0, 1] are errors of the registration, as an empty name is. Where the worker is embedded in another type that hides
-// them, its first attempt fails instead, with a [Permanent] error.
+// outside of [0, 1] are errors of the registration, like an empty name. If the worker is embedded in another type so that the
+// registration cannot see them, its first attempt fails instead, with a [Permanent] error.
 func NewPeriodicWorker(name string, interval time.Duration, run HandlerFunc, options ...PeriodicOption) *PeriodicWorker {
 	w := &PeriodicWorker{name: name, run: run, interval: interval}
 	for i, option := range options {

@@ -7,7 +7,7 @@ import (
 )
 
 // Ready tells that the worker of the innermost attempt in ctx is ready to serve ([WithReadiness]): the workers that depend on it
-// may begin, and [WorkerPool.WaitReady] and the readiness probe pass it. The first call in an attempt counts. Outside of an
+// may begin, and for [WorkerPool.WaitReady] and the readiness probe it is ready. The first call in an attempt counts. Outside of an
 // attempt, and once that has ended or is cancelled, it does nothing. It is safe for concurrent use. The first call records the
 // transition, log and listener included, on the caller's goroutine; all others cost one atomic load.
 func Ready(ctx context.Context) {
@@ -45,10 +45,10 @@ type Health struct {
 
 // Health tells whether the pool is live and ready, and which workers are not. It does not block.
 //
-// A pool is ready from Start to the begin of its stop, while each worker is ready ([WorkerExecution.Ready]), or optional
-// ([WithOptional]), is deferred, waits for a due time after a run that did not give up, or was stopped by [WorkerPool.StopWorker].
-// It is not live while a worker is [Stuck]. It is not live either once a worker with [WithStopPoolOnFailure] has given up, unless
-// the pool is stopping. Optional workers do not count.
+// A pool is ready between Start and the begin of its stop, while each of its workers is fine. A worker is fine if it is ready
+// ([WorkerExecution.Ready]), is optional ([WithOptional]), is deferred, waits for its next attempt without a failure before, or was
+// stopped by [WorkerPool.StopWorker]. It is not live while a worker is [Stuck]. It is not live either once a worker with
+// [WithStopPoolOnFailure] has given up, unless the pool is stopping. Optional workers do not count.
 func (p *WorkerPool) Health() Health {
 	state, supervisors := p.look()
 	health := Health{State: state, NotLive: map[string]WorkerStatus{}, NotReady: map[string]WorkerStatus{}}
@@ -81,8 +81,8 @@ func (p *WorkerPool) look() (PoolState, []*supervisor) {
 	return state, p.current.sortedLocked()
 }
 
-// WaitReady waits until each worker is ready, as the readiness probe has it ([WorkerPool.Health]); on a pool that is not started it
-// waits for that too. It returns nil then.
+// WaitReady waits until the pool is ready, in the sense of [WorkerPool.Health], and returns nil then. On a pool that is not started
+// it waits for the start too.
 //
 // It returns at the first worker that cannot become ready any more, with a [*WorkerError] or [*DependencyError] for each such worker,
 // joined; [ErrPoolStopped] once the pool stops or has stopped; or ctx's error, with the names of the workers that are missing.

@@ -21,8 +21,9 @@ type WorkerRegistration struct {
 // NewWorkerRegistration returns a new [WorkerRegistration] for a given [Worker] and an optional list of
 // [WorkerExecutionOption].
 //
-// It calls the worker's Name, this once. A nil worker, an empty name and a Name that panics are reported by
-// [WorkerPoolFactory.Create] or [WorkerPool.Start], whichever comes first for the pool that it is registered on.
+// It calls the worker's Name, this once. A nil worker, an empty name and a Name that panics are errors of
+// [WorkerPoolFactory.Create], [WorkerPool.Add] or [WorkerPool.Start], whichever is called first for the pool that it is registered
+// on.
 func NewWorkerRegistration(worker Worker, options ...WorkerExecutionOption) *WorkerRegistration {
 	r := &WorkerRegistration{worker: worker, options: slices.Clone(options)}
 	r.name, r.err = readName(worker)
@@ -84,8 +85,8 @@ func (p *WorkerPool) Register(registrations ...*WorkerRegistration) *WorkerPool 
 // Add registers a new [WorkerRegistration], and returns an error that says why where it is refused; then nothing has changed.
 //
 // A worker of the same name is replaced. On a started pool the worker is started at once; there, a name whose worker is still alive
-// is refused, and so is a worker that depends on one that is not registered. On a pool that is not started, the next Start returns
-// the error of an invalid registration too, once, since Register returns none.
+// is refused, and so is a worker that depends on one that is not registered. On a pool that is not started, the error of an invalid
+// registration is also returned by the next Start, once: [WorkerPool.Register] has no other way to tell it.
 func (p *WorkerPool) Add(registration *WorkerRegistration) error {
 	if p.plans == nil {
 		return errNotMade

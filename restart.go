@@ -22,7 +22,8 @@ const (
 //
 // It returns nil if the worker is not running, an error that names it if it was not registered, and a [*StopError] if it has not
 // ended in time; its end is logged then. Called without a bound from inside that worker, or from what the pool calls for it (a
-// middleware, the listener, a log writer, an id generator, a backoff, a schedule), it waits for itself; RestartWorker and Unregister too.
+// middleware, the listener, a log writer, an id generator, a backoff, a schedule), it waits for its own caller and never returns;
+// the same is true of RestartWorker and Unregister.
 func (p *WorkerPool) StopWorker(ctx context.Context, name string) error {
 	_, err := p.ask(ctx, name, stopRequested)
 

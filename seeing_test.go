@@ -328,7 +328,7 @@ func TestMetricsTellOfAnAttemptThatHasTimedOutAndHasNotReturned(t *testing.T) {
 		require.NoError(t, pool.Start(t.Context()))
 		time.Sleep(time.Minute - 1)
 		assert.Equal(t, []string{`worker_timed_out{worker="anew"} 0`, `worker_timed_out{worker="deaf"} 0`, `worker_timed_out{worker="prompt"} 0`}, told())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		assert.Equal(t, []string{`worker_timed_out{worker="anew"} 0`, `worker_timed_out{worker="deaf"} 1`, `worker_timed_out{worker="prompt"} 0`}, told())
 		time.Sleep(time.Hour)

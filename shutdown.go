@@ -9,8 +9,8 @@ import (
 // When it returns nil, nothing of the pool runs any more, and nothing is restarted.
 //
 // It is [WorkerPool.Shutdown] without a context of its own: it waits for as long as a worker ignores its context, but no longer
-// than [WithGlobalStopTimeout]. Called without that bound from inside the pool (a worker, a middleware, its listener, a log writer, an
-// id generator, a backoff, a schedule), it waits for itself.
+// than [WithGlobalStopTimeout]. Called without that bound from inside the pool (a worker, a middleware, its listener, a log writer,
+// an id generator, a backoff, a schedule), it waits for its own caller and never returns.
 func (p *WorkerPool) Stop() error {
 	return p.Shutdown(context.Background())
 }

@@ -10,8 +10,8 @@ import (
 	"weak"
 )
 
-// StopError tells which workers have not stopped in time: with [WithStopStage] and [WithDependsOn] also those that had not been
-// told to stop before. [errors.Is] finds [ErrStopTimeout] in it, and the error of the context that ended the wait.
+// StopError tells which workers have not stopped in time. With [WithStopStage] and [WithDependsOn] some of them may have been told
+// to stop only when the time was over. [errors.Is] finds [ErrStopTimeout] in it, and the error of the context that ended the wait.
 type StopError struct {
 	Workers []StuckWorker // in registration order
 	cause   error
@@ -19,10 +19,10 @@ type StopError struct {
 
 // StuckWorker is a worker that has not stopped in time.
 //
-// Its Status is seldom [Stuck], which is about heartbeats. Its Stack shows its goroutine, and those that it has started, at the end
-// of the wait. They are found by a profiler label with the name of the worker, so goroutines of workers of that name in other pools
-// of the process are among them. In a process with many goroutines a stack takes time, and no stop waits for it: Stack is empty
-// then.
+// Its Status is that of its execution: despite the name of the type it is seldom [Stuck], which only a missed heartbeat makes it.
+// Its Stack shows its goroutine, and those that it has started, at the end of the wait. They are found by a profiler label with the
+// name of the worker, so goroutines of workers of that name in other pools of the process are among them. In a process with many
+// goroutines a stack takes time, and no stop waits for it: Stack is empty then.
 type StuckWorker struct {
 	Name    string
 	Status  WorkerStatus

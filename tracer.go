@@ -19,8 +19,8 @@ const (
 	TraceSpanAttributeWorkerExecutionId = "WorkerExecutionID"
 )
 
-// AnnotateTracerProvider extends a provided [oteltrace.TracerProvider] spans with worker execution attributes, and returns
-// it. A provider that is not OpenTelemetry's SDK one is returned as it is, since nothing can be added to it.
+// AnnotateTracerProvider extends a provided [oteltrace.TracerProvider] spans with worker execution attributes, and returns it. A
+// provider that is not the one of OpenTelemetry's SDK is returned as it is, since nothing can be added to it.
 func AnnotateTracerProvider(base oteltrace.TracerProvider) oteltrace.TracerProvider {
 	if provider, ok := base.(*otelsdktrace.TracerProvider); ok && provider != nil {
 		provider.RegisterSpanProcessor(NewTracerProviderWorkerAnnotator())

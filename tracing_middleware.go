@@ -21,8 +21,9 @@ type tracingMiddleware struct{}
 // records carry the span's ids from the end of the attempt on. All text is valid UTF-8, and bounded. Without this middleware the
 // pool starts no spans.
 //
-// Its handler can also wrap a function within an attempt, such as that of a [NewPeriodicWorker]: each call then has such a span. Inside
-// of another span than that of Start's context, such as the attempt's, it is linked to that too.
+// Its handler can also wrap a function within an attempt, such as that of a [NewPeriodicWorker]: each call then has such a span.
+// Where such a call is made inside another span than that of Start's context, for instance the attempt's, its span is linked to
+// that one too.
 func NewTracingMiddleware() Middleware {
 	return tracingMiddleware{}
 }

@@ -11,8 +11,8 @@
 //	}
 //	return pool.Run(ctx)
 //
-// [WorkerPool.Run] is [WorkerPool.Start], the wait for the end, and [WorkerPool.Shutdown]; a program with a life of its own calls
-// these itself.
+// [WorkerPool.Run] is [WorkerPool.Start], the wait for the end, and [WorkerPool.Shutdown]; a program that has more to do than to
+// run a pool calls these itself.
 //
 // # Statuses
 //
@@ -35,9 +35,9 @@
 //
 // A worker that failed is run again as long as it has attempts left ([WithMaxExecutionsAttempts]), after a wait ([WithBackoff]),
 // unless its error is [Permanent], or it was restarted too often ([WithRestartLimit]). Once an attempt has run for long enough
-// ([WithHealthyAfter]), the row of failures is over: the next one counts as the first. [RestartAlways] restarts after a success too. A
-// worker that no longer tells that it is alive ([WithHeartbeat]), or takes too long ([WithAttemptTimeout]), has failed as well, but is
-// not restarted before its Run has returned.
+// ([WithHealthyAfter]), the row of failures is over: the next failure counts as the first. [RestartAlways] restarts after a success
+// too. A worker that no longer tells that it is alive ([WithHeartbeat]), or takes too long ([WithAttemptTimeout]), has failed as
+// well, but is not restarted before its Run has returned.
 //
 // # Ending
 //
@@ -55,8 +55,8 @@
 // A pool and its executions are safe for concurrent use. Each attempt of a worker has a goroutine of its own. The next attempt
 // begins once Run and its middlewares have returned and their context is cancelled. The pool holds no lock while it calls a user's
 // code (a worker, a middleware, an id generator, a log writer, a schedule, the methods of contexts, errors and panic values), and
-// recovers the panics of that code on the goroutine that it was called on. A [WorkerPool.Stop] or the like that such code calls
-// without a bound waits for itself.
+// recovers a panic of that code on the goroutine on which it called it. If such code calls [WorkerPool.Stop], or another method
+// that waits for the worker that it is called for, without a bound, the call waits for itself and never returns.
 //
 // # Names
 //
@@ -92,8 +92,9 @@ type FuncWorker struct {
 	run  HandlerFunc
 }
 
-// NewFuncWorker returns a [Worker] of a name and a function. A nil function is an error of the registration, as an empty name is.
-// Where the worker is embedded in another type that hides this, its first attempt fails instead, with a [Permanent] error.
+// NewFuncWorker returns a [Worker] of a name and a function. A nil function is an error of the registration, like an empty name. If
+// the worker is embedded in another type so that the registration cannot see this, its first attempt fails instead, with a
+// [Permanent] error.
 func NewFuncWorker(name string, run HandlerFunc) *FuncWorker {
 	return &FuncWorker{name: name, run: run}
 }

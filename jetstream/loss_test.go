@@ -191,7 +191,8 @@ func pass(to, from net.Conn, gate sync.Locker) {
 		}
 		if gate != nil {
 			gate.Lock()
-			gate.Unlock() //nolint:staticcheck // it is open, which is all
+			//lint:ignore SA2001 it is open, which is all
+			gate.Unlock()
 		}
 		if _, err := to.Write(buffer[:n]); err != nil {
 			return
