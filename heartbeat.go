@@ -12,26 +12,29 @@ const heartbeatChecks = 10
 
 // heartbeat is what a watch knows of an attempt's beats.
 type heartbeat struct {
-	beaten atomic.Int64 // when the first beat since the last look was, in nanoseconds after the attempt's start and one more; 0 if none was
+	// In nanoseconds after the attempt's start and one more, 0 for never.
+	beaten atomic.Int64 // when the first beat since the last look was
+	last   atomic.Int64 // of those that looks have found, the last
 
 	// The watch's turn guards the fields below.
 	timer *time.Timer
-	last  int64 // of those that looks have found, the last; 0 before the first
-	found bool  // a beat since the last check
-	quiet int   // checks since the last beat
+	found bool // a beat since the last check
+	quiet int  // checks since the last beat
 	stuck bool
 }
 
 // look looks for a beat since the last look.
 func (h *heartbeat) look() {
-	if at := h.beaten.Swap(0); at != 0 {
-		h.last, h.found = at, true
+	if at := h.beaten.Load(); at != 0 {
+		h.last.Store(at) // before it is forgotten: others ask for it meanwhile
+		h.beaten.Store(0)
+		h.found = true
 	}
 }
 
 // lastBeat returns how long after the attempt's start the last beat was of which the time is known, negative if there was none.
 func (h *heartbeat) lastBeat() time.Duration {
-	return time.Duration(max(h.last, h.beaten.Load())) - 1
+	return time.Duration(max(h.last.Load(), h.beaten.Load())) - 1
 }
 
 // Heartbeat tells that a worker with [WithHeartbeat] is alive: the worker whose context ctx derives from, and, in a nested pool,

@@ -583,6 +583,7 @@ func (w *world) epilogue() {
 	w.checkHealth()
 
 	if w.plan.again {
+		w.stopBegan(w.pool.Executions(), time.Now()) // which one that has failed before does not see
 		cancel(errParent)
 		if err := w.pool.Wait(context.Background()); err != nil {
 			w.reported(err)

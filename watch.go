@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,10 +14,12 @@ type watch struct {
 	startedAt time.Time
 	heartbeat heartbeat
 
+	runAt      atomic.Int64 // when the Run that goes on began, in nanoseconds after startedAt and one more; 0 if none does
+	wasHealthy atomic.Bool  // whether a Run that has returned was
+
 	turn   chan struct{} // a lock that may be held while user code runs: it guards the fields below, and record
 	timers []*time.Timer
 	health *time.Timer // until Run has lasted for WithHealthyAfter, nil before it is asked for
-	runAt  time.Time   // when the Run that goes on began, zero if none does
 	ended  bool
 
 	onDone func() bool   // ends the watch on the attempt's deadline, nil if it has none
@@ -122,13 +125,13 @@ func (w *watch) settle() bool {
 
 // noteRun notes that Run begins, from when on it may become healthy.
 func (a *attempt) noteRun(at time.Time) {
-	if w := a.watch; w != nil {
+	if w := a.watch; w != nil && a.supervisor.plan.options.HealthyAfter > 0 {
 		w.do(func() { w.beginRunLocked(at) })
 	}
 }
 
 func (w *watch) beginRunLocked(at time.Time) {
-	w.runAt = at
+	w.runAt.Store(int64(at.Sub(w.startedAt)) + 1)
 
 	d := w.a.supervisor.plan.options.HealthyAfter
 	switch {
@@ -140,13 +143,12 @@ func (w *watch) beginRunLocked(at time.Time) {
 	}
 }
 
-// noteRunEnd notes that Run has returned within its middlewares: what they do afterwards does not make it healthy.
+// noteRunEnd notes that Run has returned within its middlewares: what they do afterwards does not make it healthy. It does not wait for
+// its turn, in which user code may run.
 func (a *attempt) noteRunEnd(at time.Time) {
 	if w := a.watch; w != nil {
-		w.do(func() {
-			w.endRowIfHealthy(at)
-			w.runAt = time.Time{}
-		})
+		w.wasHealthy.Store(w.healthy(at))
+		w.runAt.Store(0)
 	}
 }
 
@@ -167,15 +169,16 @@ func (w *watch) endRowIfHealthy(now time.Time) {
 }
 
 // healthy reports whether the attempt is healthy: the Run that goes on has lasted for WithHealthyAfter, up to its last beat where it has
-// a heartbeat.
+// a heartbeat, or one before it had.
 func (w *watch) healthy(now time.Time) bool {
-	options := w.a.supervisor.plan.options
-	if options.HealthyAfter <= 0 || w.runAt.IsZero() {
-		return false
+	options, began := w.a.supervisor.plan.options, w.runAt.Load()
+	if options.HealthyAfter <= 0 || began == 0 {
+		return w.wasHealthy.Load()
 	}
+	lasted := now.Sub(w.startedAt)
 	if options.Heartbeat > 0 {
-		now = w.startedAt.Add(w.heartbeat.lastBeat())
+		lasted = w.heartbeat.lastBeat()
 	}
 
-	return now.Sub(w.runAt) >= options.HealthyAfter
+	return w.wasHealthy.Load() || lasted-time.Duration(began-1) >= options.HealthyAfter
 }
