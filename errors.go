@@ -39,6 +39,8 @@ var (
 
 	// ErrGoexit is the error of an attempt that ended in [runtime.Goexit].
 	ErrGoexit = errors.New("runtime.Goexit was called")
+
+	errNilContext = errors.New("nil context") // of a method that was called without one
 )
 
 // PanicError is the error of an attempt that ended in a panic.

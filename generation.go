@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -192,19 +191,4 @@ func (g *generation) sortedLocked() []*supervisor {
 	}
 
 	return slices.Clone(g.byName)
-}
-
-// baseLabels returns a context with the profiler labels of ctx and nothing else, nil if there are none.
-func baseLabels(ctx context.Context) context.Context {
-	var labels []string
-	pprof.ForLabels(ctx, func(key, value string) bool {
-		labels = append(labels, key, value)
-
-		return true
-	})
-	if labels == nil {
-		return nil
-	}
-
-	return pprof.WithLabels(context.Background(), pprof.Labels(labels...))
 }

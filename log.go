@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"time"
 
 	"github.com/rs/zerolog"
 	oteltrace "go.opentelemetry.io/otel/trace"
@@ -124,31 +123,6 @@ func (s *supervisor) traceIDs() *traceIDs {
 	defer s.mu.Unlock()
 
 	return s.trace
-}
-
-// apart runs user code on a goroutine of its own, so that a Goexit in it is not the caller's, and waits for it.
-func apart(f func()) {
-	<-launch(f)
-}
-
-// patience is how long a start, a stop or a report waits for user code that is none of its workers': log writers, and the methods of
-// Start's context and of its cause.
-const patience = 100 * time.Millisecond
-
-// briefly runs user code apart, and does not wait for it any longer than that.
-func briefly(f func()) {
-	await(launch(f), patience)
-}
-
-// launch runs user code on a goroutine of its own. The channel is closed once that has ended.
-func launch(f func()) <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = guard(f)
-	}()
-
-	return done
 }
 
 // baseLogger returns the logger that ctx carries, less the fields that a surrounding attempt put into it: the workers of a

@@ -25,7 +25,7 @@ const (
 type counter int
 
 const (
-	countNothing counter = iota
+	countNothing counter = iota - 1
 	countStarted
 	countRestarted
 	countSuccess
@@ -316,4 +316,19 @@ func (m *WorkerMetrics) ofLocked(label string) *workerSeries {
 	}
 
 	return series
+}
+
+// executionsAlone are the metrics less what the published module does not have.
+type executionsAlone struct{ *WorkerMetrics }
+
+// Describe implements [prometheus.Collector].
+func (e executionsAlone) Describe(descs chan<- *prometheus.Desc) {
+	descs <- e.executions
+}
+
+// Collect implements [prometheus.Collector].
+func (e executionsAlone) Collect(metrics chan<- prometheus.Metric) {
+	for _, series := range e.inOrder() {
+		series.collectExecutions(e.WorkerMetrics, metrics)
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -150,11 +149,6 @@ func (o *ExecutionOptions) apart() *ExecutionOptions {
 	own.Middlewares = slices.Clone(o.Middlewares)
 
 	return &own
-}
-
-// withLabel adds the profiler label of a worker.
-func withLabel(ctx context.Context, name string) context.Context {
-	return pprof.WithLabels(ctx, pprof.Labels(pprofLabel, name))
 }
 
 // checkGraph returns what is wrong with the dependencies of plans. Names that nobody has registered are wrong only where all must be

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -118,31 +119,24 @@ func (p *WorkerPool) WaitReady(ctx context.Context) error {
 // missing returns which workers are not ready yet, and the errors of those that cannot become it.
 func (p *WorkerPool) missing() (state PoolState, names []string, err error) {
 	state, supervisors := p.look()
+	notFine := slices.DeleteFunc(supervisors, func(s *supervisor) bool {
+		_, _, fine := s.execution.health(false)
+
+		return fine
+	})
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
 
 	var failures []error
-	for _, s := range supervisors {
-		if _, _, fine := s.execution.health(false); fine {
-			continue
-		}
+	for _, s := range notFine {
 		names = append(names, s.plan.name)
-		if failure, over := p.isOver(s); over {
-			failures = append(failures, failure)
+		if !s.alive && s.failure != nil && s.generation.supervisors[s.plan.name] == s {
+			failures = append(failures, s.failure)
 		}
 	}
 
 	return state, names, joined(failures)
-}
-
-// isOver reports whether a worker that is not ready cannot become it any more, and why.
-func (p *WorkerPool) isOver(s *supervisor) (error, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	if s.alive || s.failure == nil || s.generation.supervisors[s.plan.name] != s {
-		return nil, false
-	}
-
-	return s.failure, true
 }
 
 // notReady is the error of a wait that ctx's end has ended.

@@ -7,17 +7,6 @@ import (
 	"time"
 )
 
-// PoolState says where a pool is between its Start and its stop.
-type PoolState string
-
-// The states of a pool.
-const (
-	PoolNew      PoolState = "new"      // never started
-	PoolStarted  PoolState = "started"  // until it is stopped, even if all workers have ended
-	PoolStopping PoolState = "stopping" // until all workers have ended
-	PoolStopped  PoolState = "stopped"
-)
-
 // PoolReport is a snapshot of a pool: values only, ready for JSON. Times are RFC 3339, and left out where there is none.
 type PoolReport struct {
 	At      time.Time      `json:"at"` // when the report was made

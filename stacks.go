@@ -11,9 +11,6 @@ import (
 	"weak"
 )
 
-// pprofLabel is the label that a worker's goroutine bears in profiles, and those that it starts. A user's own may take its place.
-const pprofLabel = "worker"
-
 const (
 	stacksPause   = 100 * time.Millisecond // between two profiles
 	stackPatience = time.Second            // for which a missed heartbeat is not recorded, for the sake of its stack
@@ -183,17 +180,4 @@ func framesOf(record []byte) string {
 	}
 
 	return text.String()
-}
-
-// await waits for a channel to be closed, and returns false if that takes longer than patience.
-func await(done <-chan struct{}, patience time.Duration) bool {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-		return false
-	}
 }

@@ -36,3 +36,14 @@ func (s WorkerStatus) String() string {
 
 	return statusTexts[s]
 }
+
+// PoolState says where a pool is between its Start and its stop.
+type PoolState string
+
+// The states of a pool.
+const (
+	PoolNew      PoolState = "new"      // never started
+	PoolStarted  PoolState = "started"  // until it is stopped, even if all workers have ended
+	PoolStopping PoolState = "stopping" // until all workers have ended
+	PoolStopped  PoolState = "stopped"
+)

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,6 +123,3 @@ func (m *muster) locate(g *generation, ahead *lookAhead) {
 		m.workers[i].Stack = found[m.workers[i].Name]
 	}
 }
-
-// errNilContext is what a method says that was called without a context.
-var errNilContext = errors.New("nil context")

@@ -110,18 +110,6 @@ func isPlain(err error) bool {
 	return reflect.TypeOf(err) == reflect.TypeOf(ErrPoolStopped)
 }
 
-// guard runs user code, and returns its panic as an error. A Goexit in it ends the goroutine.
-func guard(f func()) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = newPanicError(value)
-		}
-	}()
-	f()
-
-	return nil
-}
-
 // textOf is err.Error(), or what package fmt makes of an error that panics there.
 func textOf(err error) string {
 	return methodText(err, "Error", err.Error)
