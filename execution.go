@@ -120,6 +120,10 @@ func (e *WorkerExecution) SetDeferredStartThreshold(threshold float64) *WorkerEx
 
 // Middlewares returns a copy of the list of [Middleware] of the [WorkerExecution], the outermost first.
 func (e *WorkerExecution) Middlewares() []Middleware {
+	if e.options == nil { // in a zero value
+		return nil
+	}
+
 	return slices.Clone(e.options.Middlewares)
 }
 
@@ -158,7 +162,7 @@ func (e *WorkerExecution) GaveUp() bool {
 
 // StopPoolOnFailure returns true for a worker with [WithStopPoolOnFailure].
 func (e *WorkerExecution) StopPoolOnFailure() bool {
-	return e.options.StopPoolOnFailure
+	return e.options != nil && e.options.StopPoolOnFailure
 }
 
 // Events returns a copy of the [WorkerExecution] list of [WorkerExecutionEvent], the oldest first. An execution keeps its

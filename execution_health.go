@@ -27,7 +27,7 @@ func (e *WorkerExecution) Ready() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	return e.readyLocked()
+	return e.options != nil && e.readyLocked()
 }
 
 func (e *WorkerExecution) readyLocked() bool {

@@ -49,6 +49,14 @@ func TestExecutionEvent(t *testing.T) {
 	assert.Equal(t, "[id - 2024-03-14 15:09:26] message", event.String())
 }
 
+func TestZeroExecution(t *testing.T) {
+	e := new(worker.WorkerExecution).SetName("job").SetStatus(worker.Running).AddEvent("by hand")
+	assert.Equal(t, "job", e.Name())
+	assert.Nil(t, e.Middlewares())
+	assert.False(t, e.Ready() || e.StopPoolOnFailure() || e.GaveUp())
+	assert.True(t, e.HasEvent("by hand"))
+}
+
 func TestExecutionByHand(t *testing.T) {
 	e := worker.NewWorkerExecution("id", "name", worker.ExecutionOptions{DeferredStartThreshold: 1.5, MaxExecutionsAttempts: 3})
 	assert.Equal(t, "id", e.Id())

@@ -57,7 +57,7 @@ func TestBadInputIsAPermanentError(t *testing.T) {
 		"max bytes -1":   {good, nothing, []workerjetstream.Option{workerjetstream.WithMaxBytes(-1)}, "max bytes must be at least 1, got -1"},
 		"middleware panics": {good, nothing, []workerjetstream.Option{workerjetstream.WithMessageMiddleware(
 			func(workerjetstream.Handler) workerjetstream.Handler { panic("ouch") },
-		)}, "a message middleware panicked: ouch"},
+		)}, "a message middleware: recovered panic: ouch"},
 		"message time -1s":   {good, nothing, []workerjetstream.Option{workerjetstream.WithMessageTimeout(-time.Second)}, "message timeout must not be negative, got -1s"},
 		"dead without js":    {good, nothing, []workerjetstream.Option{workerjetstream.WithDeadLetters("dead")}, "dead letters need WithJetStream"},
 		"retries without js": {good, nothing, []workerjetstream.Option{workerjetstream.WithRescheduling("retry")}, "rescheduling needs WithJetStream"},

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/ankorstore/yokai/worker"
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,7 +20,7 @@ func (s *settings) wrap(handle Handler) (outermost Handler) {
 	outermost = handle
 	defer func() {
 		if value := recover(); value != nil {
-			s.invalid = fmt.Errorf("a message middleware panicked: %v", value)
+			s.invalid = fmt.Errorf("a message middleware: %w", &worker.PanicError{Value: value, Stack: debug.Stack()})
 		}
 	}()
 
