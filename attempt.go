@@ -60,13 +60,15 @@ func (s *supervisor) runAttempt() {
 
 	if s.plan.options.watched() {
 		a.watch = newWatch(a)
-		defer a.watch.end()
 	}
 	a.execute()
 }
 
 // leaveAttempt ends the context of an attempt, once that is over.
 func (s *supervisor) leaveAttempt(a *attempt) {
+	if a.watch != nil {
+		a.watch.end()
+	}
 	s.mu.Lock()
 	s.attempt = nil
 	if span := a.span.Load(); span != nil {

@@ -56,11 +56,15 @@ func (a *attempt) makeContext() {
 		a.end(a.cause)
 	}
 	if d := a.supervisor.plan.options.AttemptTimeout; d > 0 {
-		inner, release := context.WithTimeoutCause(undated{a.untimed}, d, ErrAttemptTimeout)
-		end := a.end
-		a.behind, a.end = inner, func(cause error) { end(cause); release() }
+		a.addDeadline(d)
 	}
 	a.made.Store(true)
+}
+
+func (a *attempt) addDeadline(d time.Duration) {
+	inner, release := context.WithTimeoutCause(undated{a.untimed}, d, ErrAttemptTimeout)
+	end := a.end
+	a.behind, a.end = inner, func(cause error) { end(cause); release() }
 }
 
 // undated is a context without its deadline: package context starts no timer for one of a child that is later, and a deadline of Start's
