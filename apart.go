@@ -53,3 +53,12 @@ func await(done <-chan struct{}, patience time.Duration) bool {
 		return false
 	}
 }
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}

@@ -79,12 +79,7 @@ func (s *supervisor) endsWithStart() bool {
 // mayBegin reports whether an attempt may begin. None does once the pool has begun to stop, even if a running worker may go on
 // until it is its stage's turn.
 func (s *supervisor) mayBegin() bool {
-	select {
-	case <-s.generation.begun:
-		return false
-	default:
-		return !s.told.Load() && s.generation.ctx.Err() == nil
-	}
+	return !isClosed(s.generation.begun) && !s.told.Load() && s.generation.ctx.Err() == nil
 }
 
 // stopCause returns why the worker ends.

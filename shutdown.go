@@ -50,12 +50,10 @@ func (p *WorkerPool) Shutdown(ctx context.Context) error {
 func (p *WorkerPool) awaitStop(ctx context.Context, g *generation) error {
 	ctx = newUserContext(ctx)
 	expired := g.expired
-	select {
-	case <-expired:
+	if isClosed(expired) {
 		bounded, cancel := p.withStopTimeout(ctx)
 		defer cancel()
 		ctx, expired = bounded, nil
-	default:
 	}
 
 	ahead := g.stacks.aheadOf(ctx)
@@ -110,12 +108,8 @@ func (p *WorkerPool) Wait(ctx context.Context) error {
 	if g == nil {
 		return nil
 	}
-	if !g.awaitAll(ctx.Done(), g.expired) {
-		select {
-		case <-g.expired:
-		default:
-			return ctx.Err()
-		}
+	if !g.awaitAll(ctx.Done(), g.expired) && !isClosed(g.expired) {
+		return ctx.Err()
 	}
 
 	return p.result(g)
@@ -156,12 +150,8 @@ func (p *WorkerPool) result(g *generation) error {
 			failures = append(failures, s.failure)
 		}
 	}
-	if g.alive > 0 {
-		select {
-		case <-g.expired:
-			failures = append(failures, g.stop.err)
-		default:
-		}
+	if g.alive > 0 && isClosed(g.expired) {
+		failures = append(failures, g.stop.err)
 	}
 
 	return errors.Join(failures...)

@@ -14,6 +14,8 @@ import (
 // It goes from step to step. Each step first says which one comes next, and calls user code last: so if that code ends the goroutine
 // ([runtime.Goexit]), a fresh one goes on exactly there. A fresh one goes on after each attempt too, so that whatever that did to its
 // goroutine (a locked thread, a grown stack, other labels) dies with it.
+//
+// Locks are taken in this order: the turn of an attempt's watch, the pool's mu, a supervisor's mu, those of its attempt and execution.
 type supervisor struct {
 	plan       *plan
 	pool       *WorkerPool

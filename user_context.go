@@ -37,9 +37,7 @@ func (c *userContext) Deadline() (time.Time, bool) {
 
 // Err is asked once Done's channel is closed, so that it must say something, and soon.
 func (c *userContext) Err() error {
-	select {
-	case <-c.done:
-	default:
+	if !isClosed(c.done) {
 		return nil
 	}
 
