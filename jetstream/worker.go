@@ -99,11 +99,11 @@ func newWorker(name string, source source, handle Handler, settings settings) *c
 //
 // Run blocks until its context is done, and then returns nil: it pulls no more, hands the messages that no handler has begun back
 // to the server at once, for other replicas, and waits for the handlers. What they have not finished half a second after the drain
-// time it hands back too, unless no replica would get it: a
-// message in its last delivery is handled here, even if its handler begins with a context that is cancelled already. A success after that still counts in a last delivery, and with
-// [WithJetStream] in any. It does not return while a handler still runs, so a handler that ignores its context delays it for as
-// long; the pool's stop timeout reports such a one. Run returns an error, after the same orderly end, where the connection is
-// closed for good, the consumer or its stream is deleted or unknown, or the server goes on refusing to be pulled from.
+// time it hands back too, unless no replica would get it: a message in its last delivery is handled here, even if its handler begins
+// with a context that is cancelled already. A success after that still counts in a last delivery, and with [WithJetStream] in any. It
+// does not return while a handler still runs, so a handler that ignores its context delays it for as long; the pool's stop timeout
+// reports such a one. Run returns an error, after the same orderly end, where the connection is closed for good, the consumer or its
+// stream is deleted or unknown, or the server goes on refusing to be pulled from.
 //
 // Bad input is a permanent error ([worker.Permanent]) of Run, which names it: a nil consumer, a nil handler, an option that is out
 // of range, a consumer that has no AckWait, does not acknowledge explicitly, or has priority groups.
