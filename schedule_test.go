@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -791,17 +792,28 @@ func TestPeriodicCallsCostNoAllocation(t *testing.T) {
 	assert.Less(t, float64(after.Mallocs-before.Mallocs)/calls, 0.5)
 }
 
+// goroutinesOfTheBubble counts those of the caller's synctest bubble, which stacks name.
+func goroutinesOfTheBubble() int {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)] // the caller's own is the first
+	_, bubble, _ := strings.Cut(string(stacks[:bytes.IndexByte(stacks, '\n')]), "synctest bubble ")
+
+	return strings.Count(string(stacks), "synctest bubble "+bubble)
+}
+
 // TestScheduleKeepsNoGoroutineOfItsRuns is not parallel, since it counts the goroutines of the process.
 func TestScheduleKeepsNoGoroutineOfItsRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var counts []int
 		scheduled(t, 1000*time.Minute+time.Second, worker.Every(time.Minute), func(context.Context) error {
 			time.Sleep(time.Second) // the goroutine before has gone
-			counts = append(counts, runtime.NumGoroutine())
+			counts = append(counts, goroutinesOfTheBubble())
 
 			return nil
 		})
 		require.Len(t, counts, 1000)
+		assert.Positive(t, counts[0])
+		assert.Less(t, counts[0], 10, "of this bubble alone")
 		assert.LessOrEqual(t, counts[999], counts[0])
 	})
 }
