@@ -39,7 +39,8 @@ func (h *heartbeat) lastBeat() time.Duration {
 
 // Heartbeat tells that a worker with [WithHeartbeat] is alive: the worker whose context ctx derives from, and, in a nested pool,
 // those of the pools around it too. For other workers, and outside of a worker, it does nothing. It is safe for concurrent use and
-// costs at most one atomic store for each: call it as often as there is progress to tell of.
+// costs one atomic load for each, and ten times within a timeout a look at the clock and a store: call it as often as there is progress
+// to tell of.
 func Heartbeat(ctx context.Context) {
 	for a := attemptOf(ctx); a != nil; a = a.supervisor.generation.outer {
 		// Load first: a store would take the cache line from the other cores each time.

@@ -54,18 +54,15 @@ func wrap(handler HandlerFunc, middlewares []Middleware) (HandlerFunc, error) {
 type innermost struct {
 	a *attempt
 
-	mu      sync.Mutex // guards the fields below
-	closed  bool       // the outermost middleware has returned
-	running bool
-	idle    sync.Cond     // nothing is running
-	freed   chan struct{} // made by a next that waits for that, closed then
+	mu      sync.Mutex    // guards the fields below
+	closed  bool          // the outermost middleware has returned
+	running chan struct{} // closed once the Run that goes on has returned, nil if none does
 	caught  *PanicError
 }
 
 // runWrapped runs the worker within its middlewares, and returns once both have ended.
 func (a *attempt) runWrapped(middlewares []Middleware) error {
 	inner := &innermost{a: a}
-	inner.idle.L = &inner.mu
 	defer inner.close()
 
 	handler, err := wrap(inner.handle, middlewares)
@@ -83,14 +80,13 @@ func (a *attempt) runWrapped(middlewares []Middleware) error {
 // close ends the attempt for whoever still holds next, and waits until Run has returned.
 func (i *innermost) close() {
 	i.mu.Lock()
-	defer i.mu.Unlock()
-
 	i.closed = true
-	if i.running {
+	running := i.running // the last one: no other begins
+	i.mu.Unlock()
+
+	if running != nil {
 		i.a.cancel(nil)
-	}
-	for i.running {
-		i.idle.Wait()
+		<-running
 	}
 }
 
@@ -98,17 +94,17 @@ func (i *innermost) close() {
 // one has not waited for Run does not run the worker twice at the same time.
 func (i *innermost) enter(ctx context.Context) error {
 	for {
-		freed, entered := i.tryEnter()
+		running, entered := i.tryEnter()
 		switch {
 		case entered:
 			i.a.noteRun(time.Now())
 			return nil
-		case freed == nil:
+		case running == nil:
 			return cmp.Or(context.Cause(i.a), context.Canceled) // which the attempt's own is about to be
 		}
 
 		select {
-		case <-freed:
+		case <-running:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-i.a.Done():
@@ -118,35 +114,28 @@ func (i *innermost) enter(ctx context.Context) error {
 }
 
 // tryEnter enters if nothing is running; else it returns a channel that is closed then, or nil if the attempt is over.
-func (i *innermost) tryEnter() (freed <-chan struct{}, entered bool) {
+func (i *innermost) tryEnter() (running <-chan struct{}, entered bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 
 	switch {
 	case i.closed:
 		return nil, false
-	case !i.running:
-		i.running = true
-		return nil, true
-	case i.freed == nil:
-		i.freed = make(chan struct{})
+	case i.running != nil:
+		return i.running, false
 	}
+	i.running = make(chan struct{})
 
-	return i.freed, false
+	return nil, true
 }
 
 func (i *innermost) leave() {
-	i.a.noteRunEnd(time.Now()) // without the lock, since it may wait for user code
-
 	i.mu.Lock()
 	defer i.mu.Unlock()
 
-	i.running = false
-	if i.freed != nil {
-		close(i.freed)
-		i.freed = nil
-	}
-	i.idle.Broadcast()
+	i.a.noteRunEnd(time.Now())
+	close(i.running)
+	i.running = nil
 }
 
 func (i *innermost) has(caught *PanicError) bool {

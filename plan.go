@@ -137,14 +137,14 @@ func (o *PoolOptions) executionOptions(own []WorkerExecutionOption) (*ExecutionO
 
 	e.ownRestartPolicy = e.ownRestartPolicy || e.RestartPolicy != o.GlobalRestartPolicy
 	if len(own) > 0 {
-		e = e.apart()
+		e = e.clone()
 	}
 
 	return e, e.normalize()
 }
 
-// apart returns a copy of options, since an option may have kept what it was given.
-func (o *ExecutionOptions) apart() *ExecutionOptions {
+// clone returns a copy of options, since an option may have kept what it was given.
+func (o *ExecutionOptions) clone() *ExecutionOptions {
 	own := *o
 	own.Middlewares = slices.Clone(o.Middlewares)
 

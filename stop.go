@@ -227,7 +227,7 @@ func (g *generation) finish() {
 
 	detach := func() { g.unwatch(); g.cancel(nil) }
 	if g.startDone == nil { // then nothing of Start's context is called
-		_ = guard(detach)
+		detach()
 	} else {
 		briefly(detach)
 	}

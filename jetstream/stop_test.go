@@ -199,15 +199,12 @@ func TestMessageInItsLastDeliveryIsNotHandedBack(t *testing.T) {
 	waitForAckPending(t, consumer, 0)
 }
 
-// TestDrainTimeoutLeavesNoLastDeliveryUntold has the drain time pass while messages wait that no other replica would get: a handler
-// still tells of each.
-func TestDrainTimeoutLeavesNoLastDeliveryUntold(t *testing.T) {
-	conn, js := connect(t, startServer(t).ClientURL())
-	terms := advisories(t, conn, "MSG_TERMINATED")
-	consumer := newStream(t, js, jetstream.ConsumerConfig{MaxDeliver: 1})
-	var calls atomic.Int32
-	began, causes := make(chan struct{}), make(chan error, 200)
-	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {
+// slowAfterAHundred is a handler that returns at once for so long that much is prefetched. Then it waits for the end of its context, and
+// tells why that came.
+func slowAfterAHundred(began chan struct{}, causes chan error) (calls *atomic.Int32, handle workerjetstream.Handler) {
+	calls = new(atomic.Int32)
+
+	return calls, func(ctx context.Context, _ jetstream.Msg) error {
 		switch n := calls.Add(1); {
 		case n <= 100:
 			return nil
@@ -217,7 +214,18 @@ func TestDrainTimeoutLeavesNoLastDeliveryUntold(t *testing.T) {
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
 		return ctx.Err()
-	}, workerjetstream.WithDrainTimeout(100*time.Millisecond)))
+	}
+}
+
+// TestDrainTimeoutLeavesNoLastDeliveryUntold has the drain time pass while messages wait that no other replica would get: a handler
+// still tells of each.
+func TestDrainTimeoutLeavesNoLastDeliveryUntold(t *testing.T) {
+	conn, js := connect(t, startServer(t).ClientURL())
+	terms := advisories(t, conn, "MSG_TERMINATED")
+	consumer := newStream(t, js, jetstream.ConsumerConfig{MaxDeliver: 1})
+	began, causes := make(chan struct{}), make(chan error, 200)
+	_, handle := slowAfterAHundred(began, causes)
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, handle, workerjetstream.WithDrainTimeout(100*time.Millisecond)))
 	for i := range 200 {
 		publish(t, js, "jobs", fmt.Sprint(i))
 	}
@@ -282,18 +290,10 @@ func TestStopWhileDisconnectedTriesOnceToTell(t *testing.T) {
 	server := runServer(t, t.TempDir(), -1)
 	_, js := connect(t, server.ClientURL())
 	consumer := newStream(t, js, jetstream.ConsumerConfig{MaxDeliver: 1})
-	var calls atomic.Int32
 	began := make(chan struct{})
-	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, func(ctx context.Context, _ jetstream.Msg) error {
-		switch n := calls.Add(1); {
-		case n <= 100:
-			return nil
-		case n == 101:
-			close(began)
-		}
-		<-ctx.Done()
-		return ctx.Err()
-	}, workerjetstream.WithDrainTimeout(0), workerjetstream.WithJetStream(js), workerjetstream.WithDeadLetters("dead")))
+	calls, handle := slowAfterAHundred(began, make(chan error, 200))
+	stop, result := start(t, t.Context(), workerjetstream.NewConsumerWorker("w", consumer, handle,
+		workerjetstream.WithDrainTimeout(0), workerjetstream.WithJetStream(js), workerjetstream.WithDeadLetters("dead")))
 	for i := range 200 {
 		publish(t, js, "jobs", fmt.Sprint(i))
 	}
